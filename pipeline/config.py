@@ -1,0 +1,28 @@
+"""Every setting that changes what comes out, with its default. One frozen value, passed down."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+SHIPPED_MODEL = Path(__file__).parent / "model" / "shipped"
+
+
+class Config(NamedTuple):
+    """Settings of a run. All of them are hashed into the manifest, and a changed one reruns its stages."""
+
+    max_document_chars: int = 64_000_000
+    """A longer record is rejected as `too_large`: beyond it one worker's memory is no longer bounded."""
+
+    shard_chars: int = 4_000_000
+    """A part is closed once it holds this many characters of `raw` (about 12 MB of UTF-8)."""
+
+    keep_probability: float = 0.05
+    """Flags less probable than this are not written."""
+
+    flag_probability: float = 0.5
+    """A flag counts (`n_flags`, `spin_rate`) from this probability on."""
+
+    restore_probability: float = 0.8
+    """`restored` replaces a span from this probability on: see the model card for its precision."""
+
+    model: str = str(SHIPPED_MODEL)
+    """Directory of the detector's model. Its files' hashes, not its path, go into the stage key."""

@@ -1,0 +1,15 @@
+"""The detectors: one file for each kind of evidence. To add one, write it and list it here."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from pipeline.config import Config
+from pipeline.detectors import substitution
+from pipeline.spans import Verdict
+
+Detector = Callable[[Sequence[str], Config], list[Verdict]]
+"""From texts to one verdict for each, in order."""
+
+DETECTORS: Mapping[str, Detector] = {
+    "substitution": substitution.detect,
+}
+"""By name; where flags of two detectors overlap, the more probable one stays."""

@@ -1,0 +1,130 @@
+"""Words and characters that a spinner put in the place of others.
+
+Every occurrence of a known surface is weighed as a raw substring, without segmentation, because
+spinners replace that way: 低分|别抱怨 became 低分辨抱怨.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.config import Config
+from pipeline.model import scorer
+from pipeline.model.scorer import Judged, Scorer
+from pipeline.model.sites import Ints
+from pipeline.spans import Evidence, Flag, Suggestion, Verdict
+
+NAME = "substitution"
+
+PIECE_CHARS = 20_000
+"""A longer document is judged in pieces, so that memory is bounded. Evidence inside a document is
+rich long before this: ten sites suffice, and 20,000 characters of spun text have a thousand."""
+
+BATCH_CHARS = 300_000
+"""Characters judged at once: enough for numpy to pay, and arrays of some 200 MB at most."""
+
+MAX_SUGGESTIONS = 5
+
+_Piece = tuple[int, int, str]
+"""Number of the document, offset of the piece in it, the piece."""
+
+
+def detect(texts: Sequence[str], config: Config) -> list[Verdict]:
+    """One verdict for each text. Flags of less than ``config.keep_probability`` are left out."""
+    model = scorer.load(Path(config.model))
+    flags: list[list[Flag]] = [[] for _ in texts]
+    for batch in _batches(_pieces(texts)):
+        judged = model.judge([text for _, _, text in batch])
+        for row in _chosen(judged, config.keep_probability):
+            number, offset, text = batch[int(judged.found.sites.document[row])]
+            flags[number].append(_flag(model, judged, row, text, offset))
+    return [
+        Verdict(found, _spun_log_odds(model, found, text))
+        for found, text in zip(flags, texts, strict=True)
+    ]
+
+
+def _spun_log_odds(model: Scorer, flags: list[Flag], text: str) -> float:
+    return model.spun_log_odds(np.array([f.probability for f in flags], np.float32), len(text))
+
+
+def _pieces(texts: Sequence[str]) -> Iterator[_Piece]:
+    """Cut at a line's or a sentence's end where there is one."""
+    for number, text in enumerate(texts):
+        start = 0
+        while len(text) - start > PIECE_CHARS:
+            window = text[start + PIECE_CHARS // 2 : start + PIECE_CHARS]
+            cut = max(window.rfind("\n"), window.rfind("。")) + 1
+            end = start + (PIECE_CHARS // 2 + cut if cut else PIECE_CHARS)
+            yield number, start, text[start:end]
+            start = end
+        yield number, start, text[start:]
+
+
+def _batches(pieces: Iterator[_Piece]) -> Iterator[list[_Piece]]:
+    batch: list[_Piece] = []
+    held = 0
+    for piece in pieces:
+        batch.append(piece)
+        held += len(piece[2])
+        if held >= BATCH_CHARS:
+            yield batch
+            batch, held = [], 0
+    if batch:
+        yield batch
+
+
+def _chosen(judged: Judged, at_least: float) -> Iterator[int]:
+    """The probable sites, in order; of overlapping ones the most probable."""
+    sites, probability = judged.found.sites, judged.probability
+    rows = np.flatnonzero(probability >= at_least)
+    taken = np.zeros(len(judged.found.batch.ids), dtype=np.bool_)
+    kept = []
+    for row in rows[np.argsort(-probability[rows], kind="stable")]:
+        span = slice(sites.start[row], sites.end[row])
+        if not taken[span].any():
+            taken[span] = True
+            kept.append(int(row))
+    yield from sorted(kept)
+
+
+def _flag(model: Scorer, judged: Judged, row: int, text: str, offset: int) -> Flag:
+    found = judged.found
+    first = found.batch.starts[found.sites.document[row]]
+    start, end = int(found.sites.start[row] - first), int(found.sites.end[row] - first)
+    probability = float(judged.probability[row])
+    best = found.best.candidate[row]
+    suggestions = _suggestions(model, judged, row, probability)
+    return Flag(
+        start + offset,
+        end + offset,
+        text[start:end],
+        suggestions[0].text,
+        suggestions,
+        probability,
+        "substitution",
+        NAME,
+        Evidence(
+            float(found.candidates.gain[best]),
+            float(found.candidates.prior[best]),
+            float(judged.log_odds[row] - judged.alone[row]),
+            int(found.surface_count[row]),
+            int(found.original_count[row]),
+        ),
+    )
+
+
+def _suggestions(
+    model: Scorer, judged: Judged, row: int, probability: float
+) -> tuple[Suggestion, ...]:
+    """The originals of a site, best first. Their probabilities sum to at most the flag's."""
+    found = judged.found
+    low, high = np.searchsorted(found.candidates.site, [row, row + 1])
+    share = found.best.share[low:high]
+    ranked: Ints = np.argsort(-share, kind="stable")[:MAX_SUGGESTIONS]
+    terms = model.channel.terms
+    return tuple(
+        Suggestion(terms[found.candidates.original[low + i]], probability * float(share[i]))
+        for i in ranked
+    )

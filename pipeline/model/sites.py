@@ -1,0 +1,111 @@
+"""Where a surface of the channel stands, and what each original in its place would gain.
+
+A *site* is one occurrence of a surface; a *candidate* is one original for one site. All arrays of
+sites are aligned with one another, and so are all arrays of candidates.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.model.alphabet import BOUNDARY, Ids
+from pipeline.model.channel import MAX_LENGTH, Channel
+from pipeline.model.ngrams import ORDER, NgramModel
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
+
+CONTEXT = ORDER - 1
+"""Characters after a site whose probability depends on what stands in it."""
+
+
+class Batch(NamedTuple):
+    """Texts as one row of ids: document ``d`` is ``ids[starts[d] : ends[d]]``, between boundaries."""
+
+    ids: Ids
+    starts: Ints
+    ends: Ints
+
+
+class Sites(NamedTuple):
+    start: Ints
+    end: Ints
+    term: Ints
+    document: Ints
+    before: Floats
+    """Log probability of the site itself as it stands, summed."""
+    after: Floats
+    """Log probability of the CONTEXT characters behind it, summed."""
+    lowest: Floats
+    """Lowest log probability of one character among all those."""
+
+
+class Candidates(NamedTuple):
+    site: Ints
+    original: Ints
+    prior: Floats
+    gain: Floats
+    """log P(site and context with the original) - log P(as they stand), nats."""
+    gain_inside: Floats
+    """The part of the gain that the site's own characters make."""
+
+
+def batch_of(channel_model: NgramModel, texts: list[str]) -> Batch:
+    """One row of ids, with a boundary before each text and CONTEXT of them at the end."""
+    lengths = np.array([len(text) for text in texts], dtype=np.int64)
+    starts = np.cumsum(lengths + 1) - lengths
+    joined = channel_model.alphabet.ids("\n" + "\n".join(texts) + "\n" * CONTEXT)
+    return Batch(joined, starts, starts + lengths)
+
+
+def find_sites(batch: Batch, log_probs: Floats, starts: Ints, terms: Ints, lengths: Ints) -> Sites:
+    ends = starts + lengths
+    total = np.concatenate([[0.0], np.cumsum(log_probs, dtype=np.float64)])
+    lows = np.lib.stride_tricks.sliding_window_view(
+        np.concatenate([log_probs, np.zeros(MAX_LENGTH + CONTEXT, np.float32)]), CONTEXT + 1
+    ).min(axis=1)
+    return Sites(
+        starts,
+        ends,
+        terms,
+        np.searchsorted(batch.starts, starts, side="right") - 1,
+        (total[ends] - total[starts]).astype(np.float32),
+        (total[ends + CONTEXT] - total[ends]).astype(np.float32),
+        np.minimum(lows[starts], lows[ends - 1]).astype(np.float32),
+    )
+
+
+def candidates(batch: Batch, model: NgramModel, channel: Channel, sites: Sites) -> Candidates:
+    """Every original of every site, with its gain."""
+    first = channel.pair_start[sites.term].astype(np.int64)
+    counts = channel.pair_start[sites.term + 1] - first
+    site = np.repeat(np.arange(len(counts)), counts)
+    within = np.arange(len(site)) - np.repeat(np.cumsum(counts) - counts, counts)
+    pair = first[site] + within
+    original = channel.original[pair].astype(np.int64)
+    inside = np.zeros(len(site), dtype=np.float32)
+    behind = np.zeros(len(site), dtype=np.float32)
+    lengths = channel.length[original]
+    for n in range(1, MAX_LENGTH + 1):
+        rows = np.flatnonzero(lengths == n)
+        if len(rows):
+            inside[rows], behind[rows] = _windows(
+                batch, model, sites.start[site[rows]], sites.end[site[rows]],
+                channel.ids[original[rows], :n],
+            )
+    gain_inside = inside - sites.before[site]
+    gain = gain_inside + behind - sites.after[site]
+    return Candidates(site, original, channel.log_prior[pair], gain, gain_inside)
+
+
+def _windows(
+    batch: Batch, model: NgramModel, starts: Ints, ends: Ints, originals: Ids
+) -> tuple[Floats, Floats]:
+    """Log probability of each original in its place, and of the CONTEXT characters behind it."""
+    n = originals.shape[1]
+    left = np.maximum(starts[:, None] + np.arange(-CONTEXT, 0), 0)
+    right = ends[:, None] + np.arange(CONTEXT)
+    rows = np.concatenate([batch.ids[left], originals, batch.ids[right]], axis=1)
+    scores = model.log_probs(rows)[:, CONTEXT:]
+    return scores[:, :n].sum(axis=1), scores[:, n:].sum(axis=1)

@@ -1,0 +1,62 @@
+"""Lines that belong to the site: navigation, buttons, notices of copyright, requests to follow.
+
+Only short lines are looked at, except that a legal notice may be a paragraph: losing an advert
+matters less than calling a paragraph of an article boilerplate.
+"""
+
+import re
+
+from pipeline.lexicon import entries
+
+LONGEST_LINE = 60
+"""Buttons in a row."""
+LONGEST_START = 90
+"""上一篇：with a headline, or a navigation path."""
+LONGEST_NOTICE = 300
+"""A legal notice, known by how it starts."""
+LONGEST_PROMPT = 80
+"""关注公众号 and the like within a sentence of the site's own."""
+
+DECORATION = " •·●■◆▪★☆※◎○►▶▼△▲>＞》«»›|｜…_=*-—【】[]()（）〖〗<《"
+"""What pages put around buttons, labels and titles."""
+
+_TOKENS = re.compile(rf"[{re.escape(DECORATION)}]+")
+
+
+def _phrases(where: str) -> tuple[str, ...]:
+    return tuple(phrase for phrase, place in entries("boilerplate") if place == where)
+
+
+BUTTONS = frozenset(_phrases("line"))
+STARTS = _phrases("start")
+PROMPTS = re.compile("|".join(map(re.escape, _phrases("anywhere"))))
+FIRST_CHARACTERS = frozenset(phrase[0] for phrase in (*STARTS, *BUTTONS))
+NOTICES = tuple(start for start in STARTS if "声明" in start or "申明" in start or "版权" in start)
+
+
+def is_boilerplate(line: str) -> bool:
+    """Whether a line is the site's, not the article's.
+
+    >>> is_boilerplate("【打印】 【关闭窗口】"), is_boilerplate("他关闭了打印机。")
+    (True, False)
+    """
+    if len(line) > LONGEST_NOTICE:
+        return False
+    bare = line.lstrip(DECORATION)
+    if bare[:1] in FIRST_CHARACTERS and _starts_like_the_site(bare.replace("：", ":")):
+        return True
+    return len(line) <= LONGEST_PROMPT and PROMPTS.search(line) is not None
+
+
+def _starts_like_the_site(line: str) -> bool:
+    if len(line) > LONGEST_START:
+        return line.startswith(NOTICES)
+    return line.startswith(STARTS) or (len(line) <= LONGEST_LINE and _is_row_of_buttons(line))
+
+
+def _is_row_of_buttons(line: str) -> bool:
+    tokens = [token for token in _TOKENS.split(line) if token]
+    if not tokens or tokens[0].rstrip(":") not in BUTTONS:
+        return False
+    # 大 中 小 are buttons beside 字号, but a line of one character alone is a heading.
+    return any(len(t) > 1 for t in tokens) and all(t.rstrip(":") in BUTTONS for t in tokens)

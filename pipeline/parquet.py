@@ -1,0 +1,122 @@
+"""Parquet parts: how they are written, and how columns of several stages are read side by side."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipeline.errors import StageError
+from pipeline.storage import Part, file_hash, replacing
+
+KEY = b"pipeline"  # of the footer's metadata
+LONG_TEXT = {"doc_id", "raw", "text", "restored"}  # hardly ever repeat: a dictionary costs time
+
+
+class PartFile:
+    """A part that is being written."""
+
+    def __init__(self, file: pq.ParquetWriter, group_rows: int) -> None:
+        self._file, self._group_rows = file, group_rows
+        self._waiting: list[pa.RecordBatch] = []
+        self._rows = 0
+        self.files = 0
+        """On the last file of a unit of work: how many files the unit has."""
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Append rows: a row group for each batch, or for as many as make `group_rows`."""
+        if batch.num_rows:
+            self._waiting.append(batch)
+            self._rows += batch.num_rows
+            if self._rows >= self._group_rows:
+                self.flush()
+
+    def flush(self) -> None:
+        if self._waiting:
+            table = pa.Table.from_batches(self._waiting)
+            self._file.write_table(table, row_group_size=self._rows)
+            self._waiting, self._rows = [], 0
+
+
+@contextmanager
+def writing(
+    directory: Path, name: str, schema: pa.Schema, key: str, group_rows: int = 1
+) -> Iterator[PartFile]:
+    """Write a part; it gets its name when the block ends without an error."""
+    with (
+        replacing(directory / name) as temporary,
+        pq.ParquetWriter(
+            temporary,
+            schema,
+            version="2.6",
+            compression="zstd",
+            use_dictionary=[path for path in _leaves(schema) if path not in LONG_TEXT],
+            write_statistics=True,
+            write_page_index=True,
+        ) as file,
+    ):
+        part = PartFile(file, group_rows)
+        yield part
+        part.flush()
+        file.add_key_value_metadata({KEY: json.dumps({"key": key, "files": part.files})})
+
+
+def _leaves(fields: pa.Schema | pa.StructType, prefix: str = "") -> Iterator[str]:
+    """Paths of the columns as Parquet names them: `flags.list.element.kind`."""
+    for field in fields:
+        path, kind = prefix + field.name, field.type
+        if pa.types.is_list(kind):
+            path, kind = f"{path}.list.{kind.value_field.name}", kind.value_type
+        if pa.types.is_struct(kind):
+            yield from _leaves(kind, f"{path}.")
+        else:
+            yield path
+
+
+def describe(directory: Path, name: str) -> Part | None:
+    """What a finished part says of itself; None if it is no part of ours."""
+    path = directory / name
+    try:
+        metadata = pq.read_metadata(path)
+        made = json.loads(metadata.metadata[KEY])
+    except (pa.ArrowInvalid, KeyError, TypeError):
+        return None
+    size = path.stat().st_size
+    pages = size - metadata.serialized_size - 8  # the footer is followed by its length and `PAR1`
+    content = file_hash(path, pages)
+    return Part(name, made["key"], made["files"], metadata.num_rows, size, content)
+
+
+def read_batches(
+    stage: str, part: str, reads: Sequence[tuple[Path, Sequence[str]]]
+) -> Iterator[pa.RecordBatch]:
+    """The columns wanted of each file, side by side with `doc_id`, a row group at a time."""
+    with ExitStack() as stack:
+        files = [stack.enter_context(pq.ParquetFile(path, memory_map=True)) for path, _ in reads]
+        for group in range(files[0].num_row_groups):
+            tables = [
+                file.read_row_group(group, columns=["doc_id", *columns], use_threads=False)
+                for file, (_, columns) in zip(files, reads, strict=True)
+            ]
+            ids = tables[0]["doc_id"]
+            for table, (path, _) in zip(tables[1:], reads[1:], strict=True):
+                if not ids.equals(table["doc_id"]):
+                    found = f"others in {path}"
+                    raise StageError(stage, part, None, f"the documents of {reads[0][0]}", found)
+            yield _side_by_side(tables)
+
+
+def _side_by_side(tables: Sequence[pa.Table]) -> pa.RecordBatch:
+    joined = tables[0]
+    for table in tables[1:]:
+        for name in table.column_names[1:]:
+            joined = joined.append_column(table.schema.field(name), table[name])
+    return joined.combine_chunks().to_batches()[0]
+
+
+def rows_by_reason(path: Path) -> dict[str, int]:
+    reasons = pq.read_table(path, columns=["reason"])["reason"]
+    return {item["values"]: item["counts"] for item in pc.value_counts(reasons).to_pylist()}

@@ -1,0 +1,55 @@
+"""Plain text: one document a file. Its text is the whole file, less a byte order mark."""
+
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from pipeline.encodings import UndecodableError, decode
+from pipeline.readers.compression import BLOCK_BYTES
+from pipeline.records import Record, Reject
+
+MOST_BYTES_PER_CHARACTER = 4  # in every encoding that `decode` knows
+BYTE_ORDER_MARK_BYTES = 4  # at most
+
+
+def read_txt(stream: BinaryIO, max_chars: int) -> Iterator[Record | Reject]:
+    r"""One record, its line ends as they are, or one reject.
+
+    >>> import io
+    >>> [record] = read_txt(io.BytesIO("没\r\n".encode("gb18030")), 100)
+    >>> record.raw, record.encoding
+    ('没\r\n', 'gb18030')
+    """
+    most = max_chars * MOST_BYTES_PER_CHARACTER + BYTE_ORDER_MARK_BYTES
+    data = _read_at_most(stream, most + 1)
+    if len(data) > most:
+        yield _too_large(max_chars)
+        return
+    try:
+        text, encoding = decode(data)
+    except UndecodableError as error:
+        yield Reject(None, error.reason, error.detail)
+        return
+    if len(text) > max_chars:
+        yield _too_large(max_chars)
+    elif not text or text.isspace():
+        yield Reject(None, "empty_file", _emptiness(text))
+    else:
+        yield Record(0, text, encoding)
+
+
+def _read_at_most(stream: BinaryIO, size: int) -> bytes:
+    """The first ``size`` bytes of the stream, which may hand them out in smaller blocks."""
+    parts = []
+    while size > 0 and (block := stream.read(min(size, BLOCK_BYTES))):
+        parts.append(block)
+        size -= len(block)
+    return b"".join(parts)
+
+
+def _too_large(max_chars: int) -> Reject:
+    detail = f"more than {max_chars} characters: split the file, or raise max_document_chars"
+    return Reject(None, "too_large", detail)
+
+
+def _emptiness(text: str) -> str:
+    return f"nothing but white space, {len(text)} characters" if text else "the file has no text"

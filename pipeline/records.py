@@ -1,0 +1,29 @@
+"""What a reader yields: records, and rejects for what it could not read."""
+
+from collections.abc import Callable, Iterator
+from typing import BinaryIO, NamedTuple
+
+
+class Record(NamedTuple):
+    """One document as found. ``raw`` is never edited after this."""
+
+    record: int
+    raw: str
+    encoding: str
+    record_id: str | None = None
+    url: str | None = None
+    title: str | None = None
+    date: str | None = None
+
+
+class Reject(NamedTuple):
+    """Something that is no document, and why. ``record`` is None if the whole file is meant."""
+
+    record: int | None
+    reason: str
+    detail: str
+
+
+Reader = Callable[[BinaryIO, int], Iterator[Record | Reject]]
+"""A function from a binary stream, already decompressed, and the largest permitted number of
+characters in a record. It reads in bounded memory, and yields in file order."""

@@ -1,0 +1,22 @@
+"""Full-width letters and digits, which Chinese input methods and GB2312 pages mix with plain ones.
+
+Nothing else is folded: ，：（）！？ are Chinese punctuation, ％ ＋ － ／ and the like stand in for
+it often enough that a wrong fold would do more harm than a full-width sign.
+"""
+
+import re
+
+from pipeline.rules.rewriting import Rewrite, translate
+
+WIDE = re.compile("[０-９Ａ-Ｚａ-ｚ]")
+OFFSET = ord("Ａ") - ord("A")  # the block repeats ASCII in order
+TO_ASCII = {chr(code): chr(code - OFFSET) for code in range(ord("０"), ord("ｚ") + 1)}
+
+
+def width(text: str) -> Rewrite:
+    """Write letters and digits in ASCII.
+
+    >>> width("ＧＤＰ增长６．５％，创新高！").text
+    'GDP增长6．5％，创新高！'
+    """
+    return translate(text, WIDE, TO_ASCII)

@@ -1,0 +1,195 @@
+"""Every column of every stage and table, declared once with its type and its meaning.
+
+Offsets are code points, half-open: `start`, `end` into `text`; `raw_start`, `raw_end` into `raw`.
+A column is nullable only where null means something, and then its description says what.
+"""
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+
+SCRIPTS = ("Hans", "Hant", "mixed")
+ROLES = ("title", "metadata", "body", "boilerplate", "injected")
+KINDS = ("substitution", "variant", "injection")
+
+REASONS: Mapping[str, str] = {
+    "binary_file": "the bytes are no text in any encoding: NUL bytes, or a known binary signature",
+    "empty_file": "the file has no bytes, or nothing but white space",
+    "empty_text": "the record's text is empty, or nothing but white space",
+    "invalid_json": "the line is not valid JSON",
+    "lone_surrogate": "the text holds half of a UTF-16 pair, which no encoding can write",
+    "missing_text": "the record has no text field, or it is not a string",
+    "not_an_object": "the line is valid JSON, but no object",
+    "too_large": "the record is longer than `max_document_chars`",
+    "truncated": "the compressed file ends in mid-stream",
+    "undecodable": "the bytes are valid in none of the encodings tried",
+    "unreadable": "the operating system would not let the file be read, or it is no such archive",
+    "unsupported_format": "no reader is known for the file's suffix",
+}
+
+
+def field(name: str, kind: pa.DataType, meaning: str, *, nullable: bool = False) -> pa.Field:
+    return pa.field(name, kind, nullable=nullable, metadata={"description": meaning})
+
+
+def struct_list(*fields: pa.Field) -> pa.DataType:
+    return pa.list_(pa.field("element", pa.struct(fields), nullable=False))
+
+
+DOC_ID = field("doc_id", pa.string(), "hash of source and record: the key of a document")
+SOURCE = field("source", pa.string(), "path of the file, relative to INPUT")
+START = field("start", pa.int32(), "first code point in the document's text")
+END = field("end", pa.int32(), "one past the last code point in the document's text")
+RAW_START = field("raw_start", pa.int32(), "first code point in the document's raw")
+RAW_END = field("raw_end", pa.int32(), "one past the last code point in the document's raw")
+PROBABILITY = field("probability", pa.float32(), "calibrated probability, 0 to 1")
+
+SUGGESTION_FIELDS = (field("text", pa.string(), "what may have stood there"), PROBABILITY)
+EVIDENCE_FIELDS = (
+    field("gain", pa.float32(), "log P(window with the suggestion) - log P(as it stands), nats"),
+    field("channel", pa.float32(), "log odds that a spinner writes this surface for it, nats"),
+    field("document", pa.float32(), "log odds that the rest of the document adds, nats"),
+    field("surface_count", pa.int32(), "how often the surface stands in this document"),
+    field("suggestion_count", pa.int32(), "how often the suggestion stands in this document"),
+)
+FLAG_FIELDS = (
+    START,
+    END,
+    field("surface", pa.string(), "the suspected text: text[start:end]"),
+    field("suggestion", pa.string(), "the most probable original; empty for an injection"),
+    field("suggestions", struct_list(*SUGGESTION_FIELDS), "originals, most probable first"),
+    PROBABILITY,
+    field("kind", pa.string(), "one of: " + ", ".join(KINDS)),
+    field("detector", pa.string(), "name of the detector, a key of DETECTORS"),
+    field("evidence", pa.struct(EVIDENCE_FIELDS), "what moved the decision"),
+)
+
+STAGE_COLUMNS: Mapping[str, pa.Schema] = {
+    "ingest": pa.schema(
+        [
+            DOC_ID,
+            SOURCE,
+            field("record", pa.int64(), "0-based index of the record in its file"),
+            field("record_id", pa.string(), "id in the record; null: none", nullable=True),
+            field("url", pa.string(), "url in the record; null: none", nullable=True),
+            field("encoding", pa.string(), "encoding the bytes were decoded with"),
+            field("record_title", pa.string(), "title in the record; null: none", nullable=True),
+            field("record_date", pa.string(), "date in the record; null: none", nullable=True),
+            field("raw", pa.string(), "the record as decoded, never edited"),
+        ]
+    ),
+    "normalise": pa.schema(
+        [
+            field("script", pa.string(), "script of raw, one of: " + ", ".join(SCRIPTS)),
+            field("title", pa.string(), "title; null: none found", nullable=True),
+            field(
+                "published_at",
+                pa.timestamp("s"),
+                "date of publication, local time as printed; null: none found",
+                nullable=True,
+            ),
+            field("publisher", pa.string(), "来源, as printed; null: none found", nullable=True),
+            field("author", pa.string(), "作者, as printed; null: none found", nullable=True),
+            field("editor", pa.string(), "责任编辑, as printed; null: none found", nullable=True),
+            field("text", pa.string(), "the normalised text"),
+            field(
+                "alignment",
+                struct_list(START, END, RAW_START, RAW_END),
+                "the edits that changed a length, in order; elsewhere text and raw go in step",
+            ),
+            field(
+                "edits",
+                struct_list(
+                    field("rule", pa.string(), "name of the rule, a key of RULES"),
+                    field("count", pa.int32(), "code points of raw that it changed or removed"),
+                ),
+                "what each rule of normalise did",
+            ),
+            field(
+                "lines",
+                struct_list(
+                    START, END, field("role", pa.string(), "one of: " + ", ".join(ROLES))
+                ),
+                "lines of text with their part in the page, without line breaks",
+            ),
+        ]
+    ),
+    "flag": pa.schema(
+        [
+            field("flags", struct_list(*FLAG_FIELDS), "suspected spans, in order, disjoint"),
+            field("n_flags", pa.int32(), "flags of probability 0.5 and more"),
+            field("spin_rate", pa.float32(), "expected share of Han characters in flags"),
+            field("spun_probability", pa.float32(), "probability that the document was spun"),
+        ]
+    ),
+    "segment": pa.schema(
+        [
+            field(
+                "sentences",
+                struct_list(
+                    START,
+                    END,
+                    field("paragraph", pa.int32(), "0-based index of the line among those with content"),
+                    field("role", pa.string(), "one of: " + ", ".join(ROLES)),
+                ),
+                "sentences, which tile text",
+            )
+        ]
+    ),
+}
+"""Columns that each stage adds to those before it."""
+
+SENTENCE_ID = field("sentence_id", pa.int32(), "0-based index of the sentence in its document")
+
+
+def _of(stage: str, *names: str) -> list[pa.Field]:
+    return [STAGE_COLUMNS[stage].field(name) for name in names]
+
+
+TABLES: Mapping[str, pa.Schema] = {
+    "documents": pa.schema(
+        [
+            *_of("ingest", "doc_id", "source", "record", "record_id", "url", "encoding"),
+            *_of("normalise", "script", "title", "published_at", "publisher", "author", "editor"),
+            *_of("ingest", "raw"),
+            *_of("normalise", "text"),
+            field("n_chars", pa.int32(), "code points of text"),
+            field("n_han", pa.int32(), "Han characters of text"),
+            *_of("flag", "n_flags", "spin_rate", "spun_probability"),
+            *_of("normalise", "edits"),
+        ]
+    ),
+    "sentences": pa.schema(
+        [
+            DOC_ID,
+            SENTENCE_ID,
+            field("paragraph", pa.int32(), "0-based index of the line among those with content"),
+            field("role", pa.string(), "one of: " + ", ".join(ROLES)),
+            START,
+            END,
+            RAW_START,
+            RAW_END,
+            field("text", pa.string(), "the sentence; a document's sentences, joined, are its text"),
+            field("restored", pa.string(), "the sentence with every sure flag's suggestion put in"),
+            field("n_flags", pa.int32(), "flags of probability 0.5 and more that start in it"),
+            field(
+                "max_flag_probability",
+                pa.float32(),
+                "highest probability of a flag that starts in it; 0 without one",
+            ),
+        ]
+    ),
+    "flags": pa.schema(
+        [DOC_ID, SENTENCE_ID, START, END, RAW_START, RAW_END, *FLAG_FIELDS[2:]]
+    ),
+    "rejects": pa.schema(
+        [
+            SOURCE,
+            field("record", pa.int64(), "0-based index in the file; null: the whole file", nullable=True),
+            field("stage", pa.string(), "the stage that rejected it"),
+            field("reason", pa.string(), "one of: " + ", ".join(REASONS)),
+            field("detail", pa.string(), "what was found, and what to do"),
+        ]
+    ),
+}
+"""The four tables under `corpus/`."""

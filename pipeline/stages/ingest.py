@@ -1,0 +1,126 @@
+"""Ingest: the bytes of one file become records, and rejects for whatever is no document.
+
+Bad input is decided here, and nowhere later: each record of a file is either yielded or rejected
+with a reason, so that rows in = documents + rejects.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
+from typing import BinaryIO
+
+import pyarrow as pa
+
+from pipeline.config import Config
+from pipeline.readers import COMPRESSIONS, READERS
+from pipeline.readers.compression import DamagedError
+from pipeline.records import Record, Reject
+from pipeline.schema import STAGE_COLUMNS, TABLES
+
+DETAIL_CHARS = 200
+
+# 80 bits: among a billion documents, two share a doc_id with a chance of one in two million.
+DOC_ID_BYTES = 10
+
+
+def ingest(source: str, stream: BinaryIO, config: Config) -> Iterator[Record | Reject]:
+    r"""The records of one file, in file order. ``source`` tells the format by its suffixes.
+
+    Whatever the bytes, no exception comes of them.
+
+    >>> import io
+    >>> [record.raw for record in ingest("a.TXT", io.BytesIO("正常".encode()), Config())]
+    ['正常']
+    >>> [reject.reason for reject in ingest("a.docx", io.BytesIO(b"PK"), Config())]
+    ['unsupported_format']
+    """
+    for item in _read(source, stream, config):
+        yield item._replace(detail=_printable(item.detail)) if isinstance(item, Reject) else item
+
+
+def _read(source: str, stream: BinaryIO, config: Config) -> Iterator[Record | Reject]:
+    format_suffix, compression_suffix = suffixes(source)
+    reader = READERS.get(format_suffix)
+    if reader is None:
+        yield Reject(None, "unsupported_format", _unsupported(format_suffix))
+        return
+    try:
+        if compression_suffix:
+            stream = COMPRESSIONS[compression_suffix](stream)
+        yield from reader(stream, config.max_document_chars)
+    except DamagedError as error:
+        yield Reject(None, error.reason, error.detail)
+    except OSError as error:
+        found = error.strerror or str(error)
+        yield Reject(None, "unreadable", f"the operating system says: {found}")
+
+
+def suffixes(source: str) -> tuple[str, str]:
+    """The suffixes of format and of compression, in lower case; empty where there is none.
+
+    >>> suffixes("news/2020.JSONL.gz"), suffixes("a.txt"), suffixes("README")
+    (('.jsonl', '.gz'), ('.txt', ''), ('', ''))
+    """
+    path = PurePosixPath(source.lower())
+    if path.suffix in COMPRESSIONS:
+        return path.with_suffix("").suffix, path.suffix
+    return path.suffix, ""
+
+
+def doc_id(source: str, record: int) -> str:
+    """The key of a document: 20 hexadecimal digits that depend on nothing but where it stood.
+
+    >>> doc_id("a.txt", 0)
+    '5ca18ac21febfc4a1ff3'
+    """
+    key = f"{_storable(source)}\0{record}".encode()
+    return hashlib.blake2b(key, digest_size=DOC_ID_BYTES).hexdigest()
+
+
+def documents_batch(source: str, records: Sequence[Record]) -> pa.RecordBatch:
+    """The records of one file as the columns of this stage."""
+    columns = {
+        "doc_id": [doc_id(source, record.record) for record in records],
+        "source": [_storable(source)] * len(records),
+        "record": [record.record for record in records],
+        "record_id": [record.record_id for record in records],
+        "url": [record.url for record in records],
+        "encoding": [record.encoding for record in records],
+        "record_title": [record.title for record in records],
+        "record_date": [record.date for record in records],
+        "raw": [record.raw for record in records],
+    }
+    return pa.RecordBatch.from_pydict(columns, schema=STAGE_COLUMNS["ingest"])
+
+
+def rejects_batch(source: str, rejects: Sequence[Reject]) -> pa.RecordBatch:
+    """The rejects of one file as rows of the table."""
+    columns = {
+        "source": [_storable(source)] * len(rejects),
+        "record": [reject.record for reject in rejects],
+        "stage": ["ingest"] * len(rejects),
+        "reason": [reject.reason for reject in rejects],
+        "detail": [reject.detail for reject in rejects],
+    }
+    return pa.RecordBatch.from_pydict(columns, schema=TABLES["rejects"])
+
+
+def _storable(source: str) -> str:
+    """Bytes of a file name that are no UTF-8 are lone surrogates in Python: written as escapes."""
+    return source.encode("utf-8", "backslashreplace").decode()
+
+
+def _printable(detail: str) -> str:
+    """One line of bounded length, whatever the input put into it."""
+    shown = "".join(c if c.isprintable() else _escaped(c) for c in detail[: DETAIL_CHARS + 1])
+    return shown if len(shown) <= DETAIL_CHARS else shown[: DETAIL_CHARS - 1] + "…"
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode()
+
+
+def _unsupported(suffix: str) -> str:
+    found = f"no reader for {suffix}" if suffix else "the name has no suffix to tell the format"
+    formats, compressions = ", ".join(READERS), ", ".join(COMPRESSIONS)
+    return f"{found}; supported: {formats}, each also compressed as {compressions}"

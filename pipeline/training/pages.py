@@ -1,0 +1,70 @@
+"""Pages for the fitting: pieces of held-out documents, about half of them spun by simulated tools."""
+
+import random
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from pipeline.training.lexica import Pairs
+from pipeline.training.spinner import Substitution, Tool, spin
+
+SHORTEST, LONGEST = 100, 2500
+RATES = (0.02, 0.04, 0.07, 0.1, 0.15, 0.2, 0.3, 0.4)
+"""Shares of replaced characters, over the range seen on real pages: 2% to over 20%."""
+MODES = ("once", "once", "all", "random")
+SHARES = (0.1, 0.25, 0.5, 0.75, 1.0)
+"""How much of a list a tool has: variety here is what makes the scorer general."""
+
+
+class Page(NamedTuple):
+    """A text, and what was replaced in it; clean if nothing was."""
+
+    text: str
+    truth: list[Substitution]
+
+
+def cut(texts: Iterable[str], rng: random.Random) -> Iterator[str]:
+    """Texts of SHORTEST to LONGEST characters: long ones cut at sentence ends, short ones joined."""
+    short: list[str] = []
+    for text in texts:
+        rest = text
+        while len(rest) > LONGEST:
+            limit = rng.randint(SHORTEST, LONGEST)
+            end = max(rest.rfind("。", 0, limit), rest.rfind("\n", 0, limit)) + 1
+            yield rest[: end or limit].strip()
+            rest = rest[end or limit :]
+        if len(rest) >= SHORTEST:
+            yield rest
+            continue
+        short.append(rest)
+        if sum(map(len, short)) > rng.randint(SHORTEST, LONGEST):
+            yield "\n".join(short)
+            short = []
+
+
+def spun(texts: Iterable[str], pairs: Pairs, share: float, rng: random.Random) -> Iterator[Page]:
+    """Every text as a page; a ``share`` of them go through a random tool each."""
+    names = sorted({name for names in pairs.values() for name in names})
+    for text in texts:
+        if rng.random() >= share:
+            yield Page(text, [])
+            continue
+        yield Page(*spin(text, random_tool(pairs, names, rng), rng))
+
+
+def random_tool(pairs: Pairs, names: list[str], rng: random.Random) -> Tool:
+    """A spinner with a part of one list or of all, sometimes with lines in both directions."""
+    if rng.random() < 0.5:
+        name = rng.choice(names)
+        lines = [pair for pair, holders in pairs.items() if name in holders]
+    else:
+        lines = list(pairs)
+    lines = rng.sample(lines, int(len(lines) * rng.choice(SHARES)))
+    if rng.random() < 0.15:
+        lines += [(b, a) for a, b in lines if (b, a) in pairs]
+    most = rng.choice((1, 1, 3, 10))
+    table: dict[str, list[str]] = defaultdict(list)
+    for original, surface in lines:
+        if len(table[original]) < most:
+            table[original].append(surface)
+    return Tool(table, rng.choice(MODES), rng.choice(RATES))

@@ -1,0 +1,197 @@
+"""Decoding: right about every encoding we name, strict, and clear about what it refuses."""
+
+import codecs
+import random
+from itertools import pairwise
+
+import pytest
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
+
+from pipeline.encodings import (
+    BYTE_ORDER_MARKS,
+    CANDIDATES,
+    SIGNATURES,
+    WINDOW_BYTES,
+    UndecodableError,
+    decode,
+    detect,
+)
+from pipeline.schema import REASONS
+
+SIMPLIFIED = (
+    "昨天下午，市里开了一个会，说的是老城区的供水问题。有人问：“今年冬天还会停水吗？”负责的同志"
+    "回答说，管道已经检查过两次，只要气温不低于零下十度，就不会出事。大家听了以后比较放心，但是也"
+    "提出了几点意见：第一，热线电话要有人接；第二，停水之前应当通知到每一户；第三，修好以后路面要"
+    "恢复原样。会议开了三个小时，2019年的工作就这样定了下来。"
+)
+TRADITIONAL = (
+    "昨天下午，市裡開了一個會，說的是老城區的供水問題。有人問：「今年冬天還會停水嗎？」負責的同志"
+    "回答說，管道已經檢查過兩次，只要氣溫不低於零下十度，就不會出事。大家聽了以後比較放心，但是也"
+    "提出了幾點意見：第一，熱線電話要有人接；第二，停水之前應當通知到每一戶；第三，修好以後路面要"
+    "恢復原樣。會議開了三個小時，2019年的工作就這樣定了下來。"
+)
+BY_ENCODING = {
+    "utf-8": SIMPLIFIED + TRADITIONAL,
+    "gb18030": SIMPLIFIED,
+    "big5hkscs": TRADITIONAL,
+    "utf-16-le": SIMPLIFIED + TRADITIONAL,
+    "utf-16-be": SIMPLIFIED + TRADITIONAL,
+}
+FRAGMENT_BYTES = 60
+
+# Text without NULs, as `decode` calls those binary; it takes off a mark, so none at the start.
+plain_text = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",))).filter(
+    lambda text: not text.startswith("\ufeff")
+)
+
+
+def is_binary_looking(data: bytes) -> bool:
+    return any(data.startswith(signature) for signature, _ in SIGNATURES)
+
+
+def fragments(encoding: str) -> list[bytes]:
+    """Pieces of at most `FRAGMENT_BYTES`, from every tenth character on."""
+    text = BY_ENCODING[encoding]
+    pieces = []
+    for start in range(0, len(text) - FRAGMENT_BYTES // 2, 10):
+        end = start
+        while len(text[start : end + 1].encode(encoding)) <= FRAGMENT_BYTES:
+            end += 1
+        pieces.append(text[start:end].encode(encoding))
+    return pieces
+
+
+@pytest.mark.parametrize("encoding", BY_ENCODING)
+def test_sixty_bytes_are_enough(encoding: str) -> None:
+    found = [decode(fragment).encoding for fragment in fragments(encoding)]
+    assert found == [encoding] * len(found)
+    assert len(found) >= 15
+
+
+@pytest.mark.parametrize("encoding", [name for name in CANDIDATES if name != "utf-8"])
+@settings(derandomize=True)
+@given(data=st.data())
+def test_common_characters_round_trip(encoding: str, data: st.DataObject) -> None:
+    own = TRADITIONAL if encoding in ("big5hkscs", "cp950") else SIMPLIFIED
+    text = data.draw(st.text(st.sampled_from(own), min_size=20))
+    decoded = decode(text.encode(encoding))
+    assert decoded.text == text
+    assert decoded.encoding == encoding or (encoding == "cp950" and decoded.encoding == "big5hkscs")
+
+
+@given(plain_text)
+@example("ASCII only\r\n")
+@example("")
+def test_any_text_survives_utf_8(text: str) -> None:
+    data = text.encode()
+    assume(not is_binary_looking(data))
+    assert decode(data) == (text, "utf-8")
+
+
+@pytest.mark.parametrize(("mark", "encoding"), BYTE_ORDER_MARKS)
+@given(text=plain_text)
+def test_any_text_survives_with_a_mark(mark: bytes, encoding: str, text: str) -> None:
+    codec = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}.get(mark)
+    codec = codec or encoding.removesuffix("-sig")
+    assert decode(mark + text.encode(codec)) == (text, encoding)
+
+
+@given(st.binary())
+def test_any_bytes_are_decoded_in_full_or_refused(data: bytes) -> None:
+    try:
+        decoded = decode(data)
+    except UndecodableError as error:
+        assert error.reason in REASONS
+        assert 0 < len(error.detail) <= 200
+        assert error.detail.isprintable()
+    else:
+        assert data.decode(decoded.encoding).removeprefix("\ufeff") == decoded.text
+
+
+@given(st.binary(max_size=2000))
+def test_detect_never_raises(head: bytes) -> None:
+    "".encode(detect(head))
+
+
+@pytest.mark.parametrize("encoding", BY_ENCODING)
+def test_detect_forgives_what_decode_refuses(encoding: str) -> None:
+    data = bytearray(BY_ENCODING[encoding].encode(encoding))
+    assert detect(bytes(data[:-1])) == encoding
+    data[101] = 0xFF
+    assert detect(bytes(data)) == encoding
+
+
+@pytest.mark.parametrize("encoding", BY_ENCODING)
+def test_a_file_cut_in_mid_character_names_the_byte(encoding: str) -> None:
+    whole = BY_ENCODING[encoding].encode(encoding)
+    with pytest.raises(UndecodableError, match=f"at byte {len(whole)} the file ends") as caught:
+        decode(whole + "中".encode(encoding)[:1])
+    assert caught.value.reason == "undecodable"
+
+
+def test_one_wrong_byte_does_not_change_the_encoding() -> None:
+    data = bytearray(SIMPLIFIED.encode("gb18030") * 50)
+    assert data[6000] >= 0x80
+    data[6000] = 0xFF
+    with pytest.raises(UndecodableError, match=r"gb18030 fits best, but byte \d+ \(0x") as caught:
+        decode(bytes(data))
+    assert abs(int(caught.value.detail.split("byte ")[1].split()[0]) - 6000) <= 1
+
+
+@pytest.mark.parametrize("encoding", ["gb18030", "big5hkscs", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("ascii_bytes", [0, 1, 255, 3 * WINDOW_BYTES, 40 * WINDOW_BYTES + 1])
+def test_ascii_in_front_does_not_hide_the_evidence(encoding: str, ascii_bytes: int) -> None:
+    text = "<p> </p>\n" * (ascii_bytes // 9) + "x" * (ascii_bytes % 9) + BY_ENCODING[encoding]
+    assert decode(text.encode(encoding)) == (text, encoding)
+
+
+def test_evidence_is_taken_from_the_whole_file() -> None:
+    # At the head two characters that Big5 makes likelier; the rest is in GB18030.
+    head = "\N{HIRAGANA LETTER A}ｱ\n" * 3
+    text = head + "x" * WINDOW_BYTES + "\n" + SIMPLIFIED * 100
+    assert decode(text.encode("gb18030")) == (text, "gb18030")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("latin-1", "Über die Straße gehen schöne Mädchen, und Größe zählt für Käufer. "),
+        ("cp1252", "L’été dernier, nous avons mangé à la crêperie : ça coûtait 12 € à peine. "),
+        ("cp1251", "Сегодня в Москве хорошая погода, люди гуляют по паркам и улицам. "),
+        ("shift_jis", "日本語の文章を書くときは、漢字とひらがなを混ぜて使います。"),
+    ],
+)
+def test_other_scripts_are_refused(encoding: str, text: str) -> None:
+    with pytest.raises(UndecodableError) as caught:
+        decode((text * 5).encode(encoding))
+    assert caught.value.reason == "undecodable"
+
+
+@pytest.mark.parametrize("size", [40, 300, 5000, 100_000])
+def test_noise_is_refused(size: int) -> None:
+    for seed in range(20):
+        with pytest.raises(UndecodableError):
+            decode(random.Random(seed).randbytes(size))  # noqa: S311 - noise, not a secret
+
+
+def test_symbols_and_rare_characters_of_gb18030_pass() -> None:
+    for text in ("─│┌┐└┘├┤" * 20, "ⅠⅡⅢ①②③℃％" * 10, "あいうえおアイウエオ" * 9, "珅镕堃喆" * 5):
+        data = ("表：" + text).encode("gb18030")
+        assert decode(data) == ("表：" + text, "gb18030")
+
+
+@pytest.mark.parametrize(("signature", "what"), SIGNATURES)
+def test_signatures_are_binary(signature: bytes, what: str) -> None:
+    with pytest.raises(UndecodableError, match=what.split("(")[0]) as caught:
+        decode(signature + SIMPLIFIED.encode())
+    assert caught.value.reason == "binary_file"
+
+
+def test_tables_are_without_shadows() -> None:
+    for table in (BYTE_ORDER_MARKS, SIGNATURES):
+        starts = sorted(start for start, _ in table)
+        assert not any(longer.startswith(start) for start, longer in pairwise(starts))
+    assert len(set(CANDIDATES)) == len(CANDIDATES)
+    for name in CANDIDATES:
+        codecs.lookup(name)
