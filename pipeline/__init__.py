@@ -1,4 +1,4 @@
-"""Clean Chinese text: normalise it, find what a machine substituted (伪原创), cut it into sentences.
+"""Clean Chinese text: normalise it, find what a machine substituted (伪原创), cut it up.
 
 >>> import pipeline
 >>> pipeline.normalise("２０２１年\u200b１月").text
@@ -7,15 +7,17 @@
 Nothing heavy is imported until a function needs it.
 """
 
+# ruff: noqa: PLC0415 - imports are where they are needed, so that this one is quick
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    import pandas as pd
+    import pandas as pd  # type: ignore[import-untyped]
+    import pyarrow as pa
 
     from pipeline.config import Config
     from pipeline.spans import Flag, Sentence
@@ -31,9 +33,17 @@ class Cleaned(NamedTuple):
     """The normalised text."""
     restored: str
     """The same, with every sure flag's suggestion put in."""
-    document: dict[str, object]
-    sentences: list[dict[str, object]]
-    flags: list[dict[str, object]]
+    document: dict[str, Any]
+    sentences: list[dict[str, Any]]
+    flags: list[dict[str, Any]]
+
+    @classmethod
+    def of(cls, tables: Mapping[str, pa.RecordBatch]) -> Cleaned:
+        """From the tables of one document."""
+        [document] = tables["documents"].to_pylist()
+        sentences = tables["sentences"].to_pylist()
+        restored = "".join(sentence["restored"] for sentence in sentences)
+        return cls(document["text"], restored, document, sentences, tables["flags"].to_pylist())
 
 
 def normalise(raw: str) -> Normalised:
@@ -67,12 +77,7 @@ def clean(raw: str, config: Config | None = None) -> Cleaned:
     from pipeline.parts import clean_record
     from pipeline.records import Record
 
-    record = Record(0, raw, "utf-8")
-    tables = clean_record("-", record, config or Config())
-    sentences = tables["sentences"].to_pylist()
-    [document] = tables["documents"].to_pylist()
-    restored = "".join(sentence["restored"] for sentence in sentences)
-    return Cleaned(document["text"], restored, document, sentences, tables["flags"].to_pylist())
+    return Cleaned.of(clean_record("-", Record(0, raw, "utf-8"), config or Config()))
 
 
 def read(

@@ -1,24 +1,26 @@
-"""The command line: `python -m pipeline COMMAND`. Each command is one line of COMMANDS."""
+"""The command line: `python -m pipeline COMMAND`. Each command is one entry of COMMANDS."""
 
+# ruff: noqa: PLC0415, T201 - a command imports what it needs when it runs; this is where we print
 import argparse
-import json
 import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from types import FrameType
-from typing import Any, NamedTuple, NoReturn
+from types import FrameType, TracebackType
+from typing import NamedTuple, NoReturn
 
 from pipeline.config import Config
 from pipeline.errors import StageError, UsageError
 from pipeline.stages import STAGES
+from pipeline.startup import leave_pandas_out
 
 ENGINES = ("local", "spark")
 
 
 class Command(NamedTuple):
-    """One subcommand."""
+    """One subcommand. What it imports, it imports when called: `--help` waits for nothing."""
 
     summary: str
     arguments: Callable[[argparse.ArgumentParser], None]
@@ -29,28 +31,162 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Do one command. Returns the exit status: 0 done, 1 failed, 2 used wrongly."""
     args = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, _interrupt)
+    if not args.debug:
+        sys.excepthook = partial(_unforeseen, args.command)
     try:
         args.call(args)
-    except UsageError as error:
-        return _fail(2, error, args)
-    except (StageError, OSError) as error:
-        if isinstance(error, BrokenPipeError):  # `inspect … | head`: nobody reads on
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 1
-        return _fail(1, error, args)
-    except KeyboardInterrupt as error:
-        return _fail(1, "stopped; run the same command again to go on from here", args, error)
+    except BrokenPipeError:  # `inspect … | head`: nobody reads on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (UsageError, StageError, OSError) as error:
+        if args.debug:
+            raise
+        return _fail(args.command, str(error), 2 if isinstance(error, UsageError) else 1)
+    except KeyboardInterrupt:
+        return _fail(args.command, "stopped; the same command goes on from here", 1)
     return 0
 
 
-def _fail(
-    status: int, message: object, args: argparse.Namespace, error: BaseException | None = None
-) -> int:
-    if args.debug:
-        raise error or message  # type: ignore[misc]
-    print(f"pipeline {args.command}: {message}", file=sys.stderr)
+def _fail(command: str, message: str, status: int) -> int:
+    print(f"pipeline {command}: {message}", file=sys.stderr)
     return status
+
+
+def _unforeseen(
+    command: str, kind: type[BaseException], error: BaseException, _: TracebackType | None
+) -> None:
+    """A bug, in one line. Python exits with 1 after it."""
+    message = " ".join(f"{kind.__name__}: {error}".split())
+    _fail(command, f"{message} (a bug; --debug shows where)", 1)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m pipeline", description="Clean Chinese text, and find what was spun."
+    )
+    parser.add_argument("--debug", action="store_true", help="show where an error came from")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, command in COMMANDS.items():
+        subparser = commands.add_parser(name, help=command.summary, description=command.summary)
+        command.arguments(subparser)
+        subparser.set_defaults(call=command.call)
+    return parser
+
+
+# --- run, and one command for each stage
+
+
+def _run_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("input", type=Path, metavar="INPUT", help="a file, or a folder of files")
+    parser.add_argument("output", type=Path, metavar="OUTPUT", help="a folder for what is made")
+    _work_arguments(parser)
+
+
+def _stage_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("input", type=Path, metavar="IN", help="what the stage before has made")
+    parser.add_argument("output", type=Path, metavar="OUT", help="a folder for what is made")
+    _work_arguments(parser)
+
+
+def _work_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--workers", type=_count, metavar="N", help="processes (default: cores)")
+    parser.add_argument("--engine", choices=ENGINES, default="local", help="where to run it")
+    _config_arguments(parser)
+
+
+def _config_arguments(parser: argparse.ArgumentParser) -> None:
+    default = Config()
+    parser.add_argument("--model", metavar="DIR", default=default.model, help="another model")
+    parser.add_argument(
+        "--set",
+        type=_setting,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="another setting: " + ", ".join(f"{k}={v}" for k, v in default._asdict().items()),
+    )
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return int(text)
+
+
+def _setting(text: str) -> tuple[str, int | float | str]:
+    name, equals, value = text.partition("=")
+    defaults = Config()._asdict()
+    if not equals or name not in defaults:
+        raise argparse.ArgumentTypeError(f"must be NAME=VALUE, where NAME is one of {[*defaults]}")
+    try:
+        return name, type(defaults[name])(value)
+    except ValueError:
+        kind = type(defaults[name]).__name__
+        raise argparse.ArgumentTypeError(f"{name} must be of type {kind}") from None
+
+
+def _config(args: argparse.Namespace) -> Config:
+    return Config(**{"model": args.model, **dict(args.set)})
+
+
+def _workers(args: argparse.Namespace) -> int:
+    if args.engine == "spark":
+        raise UsageError("the engine `spark` is not part of this version: use --engine local")
+    # Not cpu_count(): a container or a scheduler may grant fewer cores than there are.
+    return args.workers or len(os.sched_getaffinity(0))
+
+
+def _run(args: argparse.Namespace) -> None:
+    from pipeline.runner import run, summary
+
+    leave_pandas_out()
+    manifest = run(args.input, args.output, _config(args), _workers(args))
+    print(summary(args.output / STAGES["write"].directory, manifest))
+
+
+def _run_stage(args: argparse.Namespace) -> None:
+    from pipeline.runner import run_stage, summary
+
+    leave_pandas_out()
+    manifest = run_stage(args.command, args.input, args.output, _config(args), _workers(args))
+    print(summary(args.output, manifest))
+
+
+# --- inspect
+
+
+def _inspect_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="a file, or - for standard input")
+    _config_arguments(parser)
+
+
+def _inspect(args: argparse.Namespace) -> None:
+    from pipeline.inspection import inspect
+
+    leave_pandas_out()
+    config = _config(args)
+    if args.file == "-":
+        inspect("stdin.txt", sys.stdin.buffer, config, sys.stdout)
+        return
+    path = Path(args.file)
+    if not path.is_file():
+        raise UsageError(f"{path} is no file")
+    with path.open("rb") as stream:
+        inspect(path.name, stream, config, sys.stdout)
+
+
+COMMANDS: Mapping[str, Command] = {
+    "run": Command("do all stages: files to tables", _run_arguments, _run),
+    **{
+        name: Command(stage.summary, _stage_arguments, _run_stage) for name, stage in STAGES.items()
+    },
+    "inspect": Command("show what is flagged in a text", _inspect_arguments, _inspect),
+}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -7,10 +7,10 @@ SHIPPED_MODEL = Path(__file__).parent / "model" / "shipped"
 
 
 class Config(NamedTuple):
-    """Settings of a run. All of them are hashed into the manifest, and a changed one reruns its stages."""
+    """Settings of a run. A changed one reruns the stages that read it."""
 
     max_document_chars: int = 64_000_000
-    """A longer record is rejected as `too_large`: beyond it one worker's memory is no longer bounded."""
+    """A longer record is rejected as `too_large`: beyond it a worker's memory is not bounded."""
 
     shard_chars: int = 4_000_000
     """A part is closed once it holds this many characters of `raw` (about 12 MB of UTF-8)."""

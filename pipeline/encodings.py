@@ -11,7 +11,7 @@ Files of Chinese text seldom say how they are encoded, so `decode` asks in this 
    happens to accept every byte of it.
 
 The chosen encoding must then decode every byte. If it does not, the file is refused, and the
-message names the first byte that is wrong.
+message names the first byte that is wrong. A guess that makes nothing like Chinese is refused too.
 """
 
 import codecs
@@ -59,8 +59,9 @@ SIGNATURES: tuple[tuple[bytes, str], ...] = (
 
 WINDOW_BYTES = 16_384
 LEAD_BYTES = 256  # ASCII to keep before it: half of UTF-16 may look like that
-# Where an ASCII byte is followed by another, a character begins, as that byte is a character or
-# ends one, in every encoding here but UTF-16. Digits are left out: GB18030 has them in between.
+# Where a byte that is not ASCII follows one that is, a character begins, in every encoding here
+# but UTF-16: the first either is a character or ends one. Digits are left out, as GB18030 has them
+# in the middle of a character too.
 _PLAUSIBLE_START = re.compile(rb"[\x00-\x2f\x3a-\x7f][\x80-\xff]")
 _NOT_ASCII = re.compile(rb"[\x80-\xff]")
 
@@ -71,6 +72,7 @@ _CUT_SHORT = ("unexpected end of data", "incomplete multibyte sequence", "trunca
 # where it is all symbols; noise and other scripts, misread, make -11 to -19.
 IMPLAUSIBLE = -11.0
 PENDING_BYTE = -8.0  # a byte that a decoder still holds back; most cost about -4.5
+NUL_BYTE = -25.0  # by the byte: else a stretch of NULs, as a crash leaves, would speak for UTF-16
 
 
 class Decoded(NamedTuple):
@@ -127,7 +129,9 @@ def refuse_binary(data: bytes) -> None:
     """Raise if ``data`` begins like a known binary format."""
     for signature, what in SIGNATURES:
         if data.startswith(signature):
-            raise UndecodableError("binary_file", f"this is {what}, not plain text")
+            raise UndecodableError(
+                "binary_file", f"this is {what}, not plain text: extract its text, or leave it out"
+            )
 
 
 def byte_order_mark(data: bytes) -> str | None:
@@ -148,7 +152,9 @@ def likelihood(window: bytes, encoding: str) -> float:
     different encodings may be compared however many characters each of them makes.
     """
     text, pending = _decode_leniently(window, encoding)
-    return float(_weights_of(text).sum()) + pending * PENDING_BYTE
+    nul_bytes = text.count("\0") * len("\0".encode(encoding))
+    odd_bytes = pending * PENDING_BYTE + nul_bytes * NUL_BYTE
+    return float(_weights_of(text).sum()) + odd_bytes
 
 
 def _sample(data: bytes) -> Iterator[bytes]:
@@ -204,7 +210,8 @@ def _weights() -> npt.NDArray[np.float64]:
     weights[0x20:0x7F] = -4.0  # text in ASCII comes in runs, so it is cheap
     weights[[0x09, 0x0A, 0x0D]] = -4.0
     weights[0x01:0x09] = weights[0x0E:0x20] = weights[0x7F:0xA0] = -16.0  # controls
-    weights[[0x00, 0xFFFD]] = -25.0  # NUL, and U+FFFD, which stands for a wrong byte
+    weights[0xFFFD] = -25.0  # stands for a wrong byte
+    weights[0] = 0.0  # see NUL_BYTE
     return weights
 
 

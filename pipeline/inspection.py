@@ -1,20 +1,40 @@
 """Shows one document in the terminal, with what was flagged in it."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
 from rich.console import Console
 from rich.text import Text
 
 from pipeline import Cleaned
+from pipeline.config import Config
+from pipeline.errors import StageError
+from pipeline.parts import clean_record
+from pipeline.records import Reject
+from pipeline.stages.ingest import ingest
 
 Row = dict[str, Any]
 
 
-def show(name: str, cleaned: Cleaned, threshold: float, out: TextIO) -> None:
+def inspect(name: str, stream: BinaryIO, config: Config, out: TextIO) -> None:
+    """Show each document of a file. The suffix of ``name`` tells its format."""
+    rejects = []
+    for number, item in enumerate(ingest(name, stream, config)):
+        if isinstance(item, Reject):
+            rejects.append(item)
+            out.write(f"{name}, record {item.record}: {item.reason} ({item.detail})\n")
+            continue
+        cleaned = Cleaned.of(clean_record(name, item, config))
+        out.write("\n" if number else "")
+        show(f"{name}, record {item.record}", cleaned, config, out)
+    if rejects:
+        raise StageError("ingest", name, None, "no reject", rejects[0].reason)
+
+
+def show(name: str, cleaned: Cleaned, config: Config, out: TextIO) -> None:
     """Print a document. On a terminal in colours; elsewhere `[surface→suggestion 0.97]`."""
     console = Console(file=out, highlight=False, soft_wrap=True)
-    flags = [flag for flag in cleaned.flags if flag["probability"] >= threshold]
+    flags = [f for f in cleaned.flags if f["probability"] >= config.flag_probability]
     console.print(_heading(name, cleaned.document), end="\n\n")
     console.print(marked(cleaned.text, flags, plain=not console.is_terminal))
 

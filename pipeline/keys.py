@@ -4,7 +4,7 @@ import ast
 import hashlib
 import json
 import platform
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -66,8 +66,10 @@ def code(stage: str) -> list[Path]:
     return sorted((found - {PACKAGE / "config.py"}).union(FRAME))
 
 
-def lexica(modules: Iterable[Path]) -> list[Path]:
-    """The lexica that these modules name in a string."""
+def lexica(modules: Sequence[Path]) -> list[Path]:
+    """The lexica that these modules name in a string, if they can read any."""
+    if PACKAGE / "lexicon.py" not in modules:
+        return []
     named = {name for path in modules for name in _strings(path)}
     return sorted(path for path in (PACKAGE / "lexica").glob("*.tsv") if path.stem in named)
 

@@ -20,7 +20,7 @@ from pipeline.errors import StageError, UsageError
 from pipeline.inputs import list_files, shards
 from pipeline.parts import Advance, Job
 from pipeline.progress import progress, say
-from pipeline.schema import STAGE_COLUMNS
+from pipeline.schema import STAGE_COLUMNS, TABLES
 from pipeline.stages import STAGES
 from pipeline.storage import MANIFEST, REJECTS, Manifest, Part
 from pipeline.workers import Workers
@@ -62,6 +62,15 @@ def run_stage(name: str, source: Path, target: Path, config: Config, workers: in
         return _bring_up_to_date(name, source, target, config, crew)
 
 
+def summary(directory: Path, manifest: Manifest) -> str:
+    """What there is now. Raises StageError if that is no document at all."""
+    reasons = ", ".join(f"{reason} {rows:,}" for reason, rows in manifest.rejects.items())
+    if not manifest.rows_out["documents"]:
+        found = f"none, and these rejects: {reasons}" if reasons else "none, nor anything rejected"
+        raise StageError(manifest.stage, None, None, "at least one document", found)
+    return f"{directory}: {_rows(manifest)}{f' ({reasons})' if reasons else ''}"
+
+
 def _check_paths(source: Path, targets: Sequence[Path]) -> None:
     if not source.exists():
         raise UsageError(f"{source} does not exist")
@@ -77,19 +86,31 @@ def _check_paths(source: Path, targets: Sequence[Path]) -> None:
 
 @contextmanager
 def _locked(exclusive: list[Path], shared: list[Path]) -> Iterator[None]:
+    """Have the directories for ourselves, and leave nothing half done in them."""
     try:
         with storage.locked(exclusive, shared):
-            yield
+            unfinished = _tidy(exclusive, [])
+            try:
+                yield
+            finally:  # again: a worker whose parent was killed lives some milliseconds longer
+                _tidy(exclusive, unfinished)
     except BlockingIOError as error:
         message = f"another run is at work in {error.filename}: wait for it, or end it"
         raise UsageError(message) from None
+
+
+def _tidy(directories: Sequence[Path], suspected: Sequence[Path]) -> Sequence[Path]:
+    """Remove temporary files; return the directories in which some may have been left."""
+    suspected = [d for d in directories if d in suspected or not storage.is_finished(d)]
+    for directory in directories:
+        storage.remove_temporaries(directory, deep=directory in suspected)
+    return suspected
 
 
 def _bring_up_to_date(
     stage: str, source: Path, target: Path, config: Config, crew: Workers
 ) -> Manifest:
     started = time.monotonic()
-    storage.remove_temporaries(target)
     chain = {} if stage == "ingest" else _chain(stage, source)
     made_from = keys.ingredients(stage, config)
     seed = Job(_maker(stage), stage, "", "", keys.digest(made_from), 0, target, config)
@@ -109,8 +130,8 @@ def _bring_up_to_date(
     manifest = _completed(draft, [*kept, *made], chain, target, old)
     _delete_others(target, manifest.parts)
     storage.write_manifest(target, manifest)
-    work = f"{len(todo):,} of {len(jobs):,} parts made"
-    say(f"{stage}: {work}, {_rows(manifest)}, {time.monotonic() - started:.1f} s")
+    work = f"{len(made):,} parts made, {len(kept):,} kept"
+    say(f"{stage}: {work}; {_rows(manifest)}; {time.monotonic() - started:.1f} s")
     return manifest
 
 
@@ -141,7 +162,7 @@ def _input_of(directory: Path, manifest: Manifest) -> Path | None:
     if manifest.input_manifest is None:
         return None
     source = Path(os.path.normpath(directory / manifest.input))
-    if not (source / MANIFEST).is_file():
+    if not storage.is_finished(source):
         raise UsageError(f"{source} is unfinished, and {directory} was made from it: run it again")
     if storage.manifest_hash(source) != manifest.input_manifest:
         message = f"{source} has changed since {directory} was made: run `{manifest.stage}` again"
@@ -284,4 +305,5 @@ def _rejects_by_reason(target: Path, listed: Sequence[Part]) -> Mapping[str, int
 
 
 def _rows(manifest: Manifest) -> str:
-    return ", ".join(f"{rows:,} {table}" for table, rows in manifest.rows_out.items())
+    rows = manifest.rows_out
+    return ", ".join(f"{table} {rows[table]:,}" for table in TABLES if table in rows)

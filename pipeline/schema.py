@@ -84,7 +84,7 @@ STAGE_COLUMNS: Mapping[str, pa.Schema] = {
             field("title", pa.string(), "title; null: none found", nullable=True),
             field(
                 "published_at",
-                pa.timestamp("s"),
+                pa.timestamp("ms"),
                 "date of publication, local time as printed; null: none found",
                 nullable=True,
             ),
@@ -107,9 +107,7 @@ STAGE_COLUMNS: Mapping[str, pa.Schema] = {
             ),
             field(
                 "lines",
-                struct_list(
-                    START, END, field("role", pa.string(), "one of: " + ", ".join(ROLES))
-                ),
+                struct_list(START, END, field("role", pa.string(), "one of: " + ", ".join(ROLES))),
                 "lines of text with their part in the page, without line breaks",
             ),
         ]
@@ -129,7 +127,11 @@ STAGE_COLUMNS: Mapping[str, pa.Schema] = {
                 struct_list(
                     START,
                     END,
-                    field("paragraph", pa.int32(), "0-based index of the line among those with content"),
+                    field(
+                        "paragraph",
+                        pa.int32(),
+                        "0-based index of the line among those with content",
+                    ),
                     field("role", pa.string(), "one of: " + ", ".join(ROLES)),
                 ),
                 "sentences, which tile text",
@@ -169,7 +171,9 @@ TABLES: Mapping[str, pa.Schema] = {
             END,
             RAW_START,
             RAW_END,
-            field("text", pa.string(), "the sentence; a document's sentences, joined, are its text"),
+            field(
+                "text", pa.string(), "the sentence; a document's sentences, joined, are its text"
+            ),
             field("restored", pa.string(), "the sentence with every sure flag's suggestion put in"),
             field("n_flags", pa.int32(), "flags of probability 0.5 and more that start in it"),
             field(
@@ -179,13 +183,16 @@ TABLES: Mapping[str, pa.Schema] = {
             ),
         ]
     ),
-    "flags": pa.schema(
-        [DOC_ID, SENTENCE_ID, START, END, RAW_START, RAW_END, *FLAG_FIELDS[2:]]
-    ),
+    "flags": pa.schema([DOC_ID, SENTENCE_ID, START, END, RAW_START, RAW_END, *FLAG_FIELDS[2:]]),
     "rejects": pa.schema(
         [
             SOURCE,
-            field("record", pa.int64(), "0-based index in the file; null: the whole file", nullable=True),
+            field(
+                "record",
+                pa.int64(),
+                "0-based index in the file; null: the whole file",
+                nullable=True,
+            ),
             field("stage", pa.string(), "the stage that rejected it"),
             field("reason", pa.string(), "one of: " + ", ".join(REASONS)),
             field("detail", pa.string(), "what was found, and what to do"),

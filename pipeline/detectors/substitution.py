@@ -11,8 +11,8 @@ import numpy as np
 
 from pipeline.config import Config
 from pipeline.model import scorer
+from pipeline.model.arrays import Ints
 from pipeline.model.scorer import Judged, Scorer
-from pipeline.model.sites import Ints
 from pipeline.spans import Evidence, Flag, Suggestion, Verdict
 
 NAME = "substitution"

@@ -1,15 +1,14 @@
 """Characters as small integers, so that five of them fit one 64-bit word.
 
-The language model does not care which digit or letter it sees, nor how wide a comma is; it does care
-about every Han character that it has met often enough.
+The language model does not care which digit or letter it sees, nor how wide a comma is; it does
+care about every Han character that it has met often enough.
 """
 
 from collections.abc import Mapping
 
 import numpy as np
-import numpy.typing as npt
 
-Ids = npt.NDArray[np.uint16]
+from pipeline.model.arrays import Ids
 
 MAX_SIZE = 7131
 """The largest base whose fifth power is below 2**64: 7131**5 = 1.8440e19 < 1.8447e19."""
@@ -39,13 +38,13 @@ def _class_of(char: str) -> int | None:
         return QUOTE
     if char.isdecimal() or char in "①②③④⑤⑥⑦⑧⑨⑩":
         return DIGIT
-    if char.isascii() and char.isalpha() or "Ａ" <= char <= "ｚ" and char.isalpha():
+    if (char.isascii() and char.isalpha()) or ("Ａ" <= char <= "ｚ" and char.isalpha()):
         return LATIN
     return None
 
 
 class Alphabet:
-    """Maps text to ids. ``chars`` lists those that have an id of their own, in order.
+    r"""Maps text to ids. ``chars`` lists those that have an id of their own, in order.
 
     >>> Alphabet("的一").ids("的,1\\n").tolist()
     [6, 1, 2, 0]
@@ -77,8 +76,8 @@ class Alphabet:
         """The most frequent characters, those first; ties in code point order."""
         folded: dict[str, int] = {}
         for char, count in counts.items():
-            char = char.translate(_FOLDED)
-            if _class_of(char) is None:
-                folded[char] = folded.get(char, 0) + count
+            own = char.translate(_FOLDED)
+            if _class_of(own) is None:
+                folded[own] = folded.get(own, 0) + count
         ranked = sorted((-n, char) for char, n in folded.items() if n >= at_least)
         return cls("".join(char for _, char in ranked[: MAX_SIZE - N_CLASSES]))

@@ -5,34 +5,43 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from pipeline.model import static_table
-from pipeline.model.alphabet import N_CLASSES, UNKNOWN, Alphabet, Ids
+from pipeline.model.alphabet import N_CLASSES, UNKNOWN, Alphabet
+from pipeline.model.arrays import Bools, Floats, Ids, Ints, Keys, Words
 from pipeline.model.ngrams import NgramModel
 
 MAX_LENGTH = 6
 """Longest surface and original, in characters: 99.9% of the pairs of real spinners fit."""
 
-Ints = npt.NDArray[np.int32]
-Floats = npt.NDArray[np.float32]
-
 _MULTIPLIER = np.uint64(0x9FB21C651E98DF25)
 _BITMAP_BITS = 20
+
+N_FAMILIES = 32
+"""Bits of `Pair.family`."""
+
+
+class Pair(NamedTuple):
+    """What is known of one substitution."""
+
+    log_prior: float = 0.0
+    family: int = 0
+    """One bit for each family of spinners that knows it."""
 
 
 class Matches(NamedTuple):
     """Every occurrence of a known term: ``ids[start : start + length]`` is term ``term``."""
 
-    start: npt.NDArray[np.int64]
+    start: Ints
     term: Ints
 
 
 class Channel:
     """Terms, and for those that are surfaces, the originals they may stand for.
 
-    Pairs of surface term ``t`` are rows ``pair_start[t] : pair_start[t + 1]`` of ``original`` (a term
-    number) and ``log_prior`` (nats).
+    Pairs of surface term ``t`` are rows ``pair_start[t] : pair_start[t + 1]`` of ``original`` (a
+    term number), ``log_prior`` (nats) and ``family`` (bit ``f`` is set if spinners of family ``f``
+    know the pair).
     """
 
     def __init__(
@@ -42,14 +51,16 @@ class Channel:
         pair_start: Ints,
         original: Ints,
         log_prior: Floats,
+        family: Words,
         frequency: Floats,
     ) -> None:
         self.terms = terms
         self.pair_start = pair_start
         self.original = original
         self.log_prior = log_prior
+        self.family = family
         self.frequency = frequency
-        self.length = np.array([len(t) for t in terms], dtype=np.int32)
+        self.length = np.array([len(t) for t in terms], dtype=np.int64)
         flat = alphabet.ids("".join(terms))
         starts = np.cumsum(self.length) - self.length
         columns = np.arange(MAX_LENGTH)
@@ -57,27 +68,25 @@ class Channel:
         self.ids = np.where(inside, flat[np.minimum(starts[:, None] + columns, len(flat) - 1)], 0)
         self._index()
 
-    def shared(self, a: npt.NDArray[np.int64], b: npt.NDArray[np.int64]) -> Ints:
+    def shared(self, a: Ints, b: Ints) -> Ints:
         """How many characters of each term of ``a`` stand in the aligned term of ``b``."""
-        common = np.zeros(len(a), dtype=np.int32)
+        common = np.zeros(len(a), dtype=np.int64)
         for i in range(MAX_LENGTH):
             own = self.ids[a, i]
             common += (own != 0) & (self.ids[b] == own[:, None]).any(axis=1)
         return common
 
     @property
-    def is_surface(self) -> npt.NDArray[np.bool_]:
+    def is_surface(self) -> Bools:
         return self.pair_start[1:] > self.pair_start[:-1]
 
     @classmethod
-    def of_pairs(
-        cls, model: NgramModel, pairs: Mapping[tuple[str, str], float]
-    ) -> "Channel":
-        """The channel of ``{(original, surface): log prior}``."""
+    def of_pairs(cls, model: NgramModel, pairs: Mapping[tuple[str, str], Pair]) -> "Channel":
+        """The channel of ``{(original, surface): what is known of the pair}``."""
         alphabet = model.alphabet
         kept = {
-            (surface, original): prior
-            for (original, surface), prior in pairs.items()
+            (surface, original): known
+            for (original, surface), known in pairs.items()
             if original != surface
             and max(len(original), len(surface)) <= MAX_LENGTH
             and (alphabet.ids(original + surface) >= N_CLASSES).all()
@@ -89,9 +98,10 @@ class Channel:
         return cls(
             alphabet,
             terms,
-            np.concatenate([[0], np.cumsum(counts)]).astype(np.int32),
-            np.array([number[o] for _, o in rows], dtype=np.int32),
-            np.array([kept[row] for row in rows], dtype=np.float32),
+            np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+            np.array([number[o] for _, o in rows], dtype=np.int64),
+            np.array([kept[row].log_prior for row in rows], dtype=np.float32),
+            np.array([kept[row].family for row in rows], dtype=np.uint32),
             _frequencies(model, terms),
         )
 
@@ -111,8 +121,11 @@ class Channel:
             self._bitmaps[n, _slot(two[self.length == n])] = True
 
     def matches(self, ids: Ids) -> Matches:
-        """All occurrences of all terms, overlapping ones too, by start and then by length."""
-        starts, terms = [], []
+        """All occurrences of all terms, overlapping ones too, by start and then by length.
+
+        Three quarters of all positions are ruled out by one look at their first two characters.
+        """
+        starts, terms = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
         keys = _rolled(np.zeros(len(ids), dtype=np.uint64), ids)
         first_two = _slot(_rolled(keys[:-1], ids[1:]))
         for n in range(1, MAX_LENGTH + 1):
@@ -125,12 +138,14 @@ class Channel:
                 key = _rolled(key, ids[at + i])
             found, term = static_table.look_up(self._words, key ^ np.uint64(n))
             at, term = at[found], term[found]
-            real = (term < len(self.terms)) & (self.length[np.minimum(term, len(self.terms) - 1)] == n)
+            real = (term < len(self.terms)) & (
+                self.length[np.minimum(term, len(self.terms) - 1)] == n
+            )
             at, term = at[real], term[real]
             same = (self.ids[term, :n] == ids[at[:, None] + np.arange(n)]).all(axis=1)
             starts.append(at[same])
-            terms.append(term[same])
-        start, found_term = np.concatenate(starts), np.concatenate(terms).astype(np.int32)
+            terms.append(term[same].astype(np.int64))
+        start, found_term = np.concatenate(starts), np.concatenate(terms)
         order = np.argsort(start, kind="stable")
         return Matches(start[order], found_term[order])
 
@@ -141,6 +156,7 @@ class Channel:
             pair_start=self.pair_start,
             original=self.original,
             log_prior=self.log_prior,
+            family=self.family,
             frequency=self.frequency,
         )
 
@@ -153,6 +169,7 @@ class Channel:
                 arrays["pair_start"],
                 arrays["original"],
                 arrays["log_prior"],
+                arrays["family"],
                 arrays["frequency"],
             )
 
@@ -163,12 +180,13 @@ def _frequencies(model: NgramModel, terms: list[str]) -> Floats:
     rows[:, 0] = UNKNOWN
     scores = model.log_probs(rows)
     inside = np.arange(MAX_LENGTH + 1) <= np.array([len(t) for t in terms])[:, None]
-    return np.where(inside, scores, 0)[:, 1:].sum(axis=1).astype(np.float32)
+    total: Floats = np.where(inside, scores, 0)[:, 1:].sum(axis=1).astype(np.float32)
+    return total
 
 
-def _rolled(keys: static_table.Keys, ids: Ids) -> static_table.Keys:
+def _rolled(keys: Keys, ids: Ids) -> Keys:
     return (keys + ids + np.uint64(1)) * _MULTIPLIER
 
 
-def _slot(keys: static_table.Keys) -> npt.NDArray[np.int64]:
+def _slot(keys: Keys) -> Ints:
     return (keys >> np.uint64(64 - _BITMAP_BITS)).astype(np.int64)

@@ -6,10 +6,10 @@ Probabilities are natural logarithms, so a difference of two is a log ratio in n
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from pipeline.model.channel import Channel
-from pipeline.model.sites import Batch, Candidates, Floats, Ints, Sites
+from pipeline.model.arrays import Doubles, Floats, Ints, Words
+from pipeline.model.channel import MAX_LENGTH, N_FAMILIES, Channel
+from pipeline.model.sites import Batch, Candidates, Sites
 
 SITE_FEATURES = (
     "gain",  # of the best candidate
@@ -37,6 +37,9 @@ DOCUMENT_FEATURES = (
     "others_top",  # mean of the ten best of them
     "others_sure",  # log(1 + number of them above one half)
     "document_length",  # log
+    "others_rate",  # mean first-pass probability of the others of this surface length
+    "family_share",  # share of all suspicion against others that falls on one family of spinners
+    "family_rate",  # mean first-pass probability of the others of that family
     "own",  # the site's first-pass log odds
 )
 
@@ -92,7 +95,7 @@ def site_features(
     best: Best,
     surface_count: Ints,
     original_count: Ints,
-) -> npt.NDArray[np.float32]:
+) -> Floats:
     """Shape ``(sites, len(SITE_FEATURES))``."""
     chosen = best.candidate
     original = found.original[chosen]
@@ -136,25 +139,57 @@ def _rival(sites: Sites, gain: Floats) -> Floats:
     return rival
 
 
-def document_features(batch: Batch, sites: Sites, odds: Floats) -> npt.NDArray[np.float32]:
-    """Shape ``(sites, len(DOCUMENT_FEATURES))``; every site's document is judged without it."""
+def document_features(batch: Batch, sites: Sites, family: Words, odds: Floats) -> Floats:
+    """Shape ``(sites, len(DOCUMENT_FEATURES))``; every site is judged by the others only.
+
+    ``family`` and ``odds`` (of the first pass) belong to the best candidate of each site.
+    """
     p = 1.0 / (1.0 + np.exp(-odds.astype(np.float64)))
     n = len(batch.starts)
     length = np.maximum(1, batch.ends - batch.starts)
     others = np.bincount(sites.document, p, n)[sites.document] - p
     sure = np.bincount(sites.document, p > 0.5, n)[sites.document] - (p > 0.5)
-    top = _top_of_others(sites.document, p, n, 10)
     columns = [
         100.0 * others / length[sites.document],
-        top,
+        _top_of_others(sites.document, p, n, 10),
         np.log1p(sure),
         np.log(length[sites.document]),
+        _rate(sites.document * MAX_LENGTH + sites.end - sites.start - 1, p, n * MAX_LENGTH),
+        *_family_shares(sites.document, p, n, family, others),
         odds,
     ]
     return np.stack(columns, axis=1).astype(np.float32)
 
 
-def _top_of_others(document: Ints, p: npt.NDArray[np.float64], n: int, k: int) -> Floats:
+def _rate(group: Ints, p: Doubles, n: int) -> Doubles:
+    """Mean of the others of each site's group, drawn towards 2% where they are few."""
+    others = np.bincount(group, p, n)[group] - p
+    count = np.bincount(group, minlength=n)[group] - 1
+    mean: Doubles = (others + 0.02) / (count + 1.0)
+    return mean
+
+
+def _family_shares(
+    document: Ints, p: Doubles, n: int, family: Words, others: Doubles
+) -> tuple[Doubles, Doubles]:
+    """For the family of spinners that explains most of the suspicion against the other sites of
+    the document, among those that know the site's pair: its share of that suspicion, and the mean
+    probability of the others that it knows. A page is spun by one tool, and where a tool has been,
+    it has replaced most of what it could.
+    """
+    share, rate = np.zeros(len(p)), np.zeros(len(p))
+    for bit in range(N_FAMILIES):
+        member = (family >> np.uint32(bit)) & np.uint32(1) > 0
+        if member.any():
+            mass = np.bincount(document, p * member, n)[document] - p * member
+            count = np.bincount(document, member, n)[document] - member
+            better = member & (mass > share)
+            share = np.where(better, mass, share)
+            rate = np.where(better, (mass + 0.02) / (count + 1.0), rate)
+    return share / (others + 0.5), rate
+
+
+def _top_of_others(document: Ints, p: Doubles, n: int, k: int) -> Floats:
     order = np.lexsort((-p, document))
     starts = np.searchsorted(document[order], np.arange(n))
     rank = np.arange(len(p)) - starts[document[order]]
@@ -169,7 +204,7 @@ def _top_of_others(document: Ints, p: npt.NDArray[np.float64], n: int, k: int) -
     return ((sums[document] - mine) / k).astype(np.float32)
 
 
-def page_features(probabilities: Floats, n_chars: int) -> npt.NDArray[np.float64]:
+def page_features(probabilities: Floats, n_chars: int) -> Doubles:
     """What the verdict on a whole document rests on, shape ``(5,)``; the last is constant."""
     p = np.sort(probabilities.astype(np.float64))[::-1]
     density = 100.0 * p.sum() / max(1, n_chars)

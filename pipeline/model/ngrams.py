@@ -1,17 +1,17 @@
 """The character language model: log probabilities for millions of positions at once.
 
-A pruned five-gram back-off model in one `static_table`. Arrays of ids may have any shape; n-grams run
-along the last axis, and every row should begin with at least one `BOUNDARY` or enough context.
+A pruned five-gram back-off model in one `static_table`. Arrays of ids may have any shape; n-grams
+run along the last axis, and every row should begin with a `BOUNDARY` or with enough context.
 """
 
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from pipeline.model import static_table
-from pipeline.model.alphabet import Alphabet, Ids
+from pipeline.model.alphabet import Alphabet
+from pipeline.model.arrays import Doubles, Floats, Ids, Keys, Words
 
 ORDER = 5
 
@@ -22,23 +22,23 @@ BACKOFF_RANGE = (-6.0, 2.0)
 """Back-off weights are kept in steps of 8 / 2**8 = 1/32 nat. A pruned model has some above zero."""
 
 _SALTS = [np.uint64(0), *(np.uint64(0xA0761D6478BD642F * n & (2**64 - 1)) for n in range(1, 6))]
+_LOSS_MASK = np.uint32((1 << LOG_PROB_BITS) - 1)
+_BACKOFF_MASK = np.uint32((1 << BACKOFF_BITS) - 1)
 _CHUNK = 1 << 15
-"""Positions looked up at once: the temporary arrays (about 12 of 8 bytes) stay in a 2 MB L2 cache."""
-
-Floats = npt.NDArray[np.float32]
+"""Positions looked up at once: the temporary arrays, some 12 of 8 bytes, stay in a 2 MB cache."""
 
 
-def salted(keys: static_table.Keys, order: int) -> static_table.Keys:
+def salted(keys: Keys, order: int) -> Keys:
     """Keys of one order, kept apart from the same numbers in another order."""
     return keys ^ _SALTS[order]
 
 
-def encoded_log_prob(values: npt.NDArray[np.float64]) -> static_table.Words:
+def encoded_log_prob(values: Doubles) -> Words:
     steps = (1 << LOG_PROB_BITS) - 1
     return np.clip(np.rint(-values * (1 << LOG_PROB_BITS) / MAX_LOSS), 0, steps).astype(np.uint32)
 
 
-def encoded_backoff(values: npt.NDArray[np.float64]) -> static_table.Words:
+def encoded_backoff(values: Doubles) -> Words:
     low, high = BACKOFF_RANGE
     steps = (1 << BACKOFF_BITS) - 1
     return np.clip(np.rint((values - low) / (high - low) * steps), 0, steps).astype(np.uint32)
@@ -47,7 +47,7 @@ def encoded_backoff(values: npt.NDArray[np.float64]) -> static_table.Words:
 class NgramModel:
     """``log_probs`` gives log P(character | the four before it), natural logarithm."""
 
-    def __init__(self, alphabet: Alphabet, unigrams: Floats, words: static_table.Words) -> None:
+    def __init__(self, alphabet: Alphabet, unigrams: Floats, words: Words) -> None:
         self.alphabet = alphabet
         self.unigrams = unigrams
         self._words = words
@@ -59,7 +59,7 @@ class NgramModel:
         )
 
     def log_probs(self, ids: Ids) -> Floats:
-        """Log probability of each id given up to four before it in its row, same shape as ``ids``."""
+        """Log probability of each id given up to four before it in its row; shape of ``ids``."""
         if ids.ndim == 1:
             return self._long_row(ids)
         rows = max(1, _CHUNK // ids.shape[-1])
@@ -79,7 +79,7 @@ class NgramModel:
     def _scored(self, ids: Ids) -> Floats:
         size = np.uint64(self.alphabet.size)
         wide = ids.astype(np.uint64)
-        scores = self.unigrams[0][ids]
+        scores: Floats = self.unigrams[0][ids]
         backoff = self.unigrams[1][ids]
         known = np.ones(ids.shape, dtype=np.bool_)
         keys = wide
@@ -93,9 +93,11 @@ class NgramModel:
             found &= known[..., 1:]  # its suffix
             found &= known[..., :-1]  # and its prefix are kept too, or it is a false match
             backed = scores[..., n - 1 :] + np.where(known[..., :-1], backoff[..., :-1], 0)
-            own = self._loss_of[(entry >> np.uint32(BACKOFF_BITS)) & np.uint32((1 << LOG_PROB_BITS) - 1)]
+            own = self._loss_of[
+                (entry >> np.uint32(BACKOFF_BITS)) & np.uint32((1 << LOG_PROB_BITS) - 1)
+            ]
             scores[..., n - 1 :] = np.where(found, own, backed)
-            backoff = self._backoff_of[entry & np.uint32((1 << BACKOFF_BITS) - 1)]
+            backoff = self._backoff_of[entry & _BACKOFF_MASK]
             known = found
         return scores
 
@@ -108,7 +110,7 @@ class NgramModel:
 
 @lru_cache(maxsize=2)
 def load(directory: Path) -> NgramModel:
-    """The model saved in ``directory``, its table memory-mapped: pages are shared by all workers."""
+    """The model saved in ``directory``. Its table is memory-mapped: all workers share it."""
     chars = (directory / "alphabet.txt").read_text(encoding="utf-8")
     unigrams = np.load(directory / "unigrams.npy")
     words = np.load(directory / "ngrams.npy", mmap_mode="r")

@@ -10,17 +10,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from pipeline.model import features as f
+from pipeline.model.arrays import Doubles, Floats, Ints, Words
 from pipeline.model.channel import Channel
 from pipeline.model.ngrams import NgramModel
 from pipeline.model.ngrams import load as load_ngrams
 from pipeline.model.sites import (
     Batch,
     Candidates,
-    Floats,
-    Ints,
     Sites,
     batch_of,
     candidates,
@@ -77,6 +75,11 @@ def find(model: NgramModel, channel: Channel, texts: list[str]) -> Found:
     return Found(batch, sites, found, best, counted[0], counted[1], rows)
 
 
+def families(channel: Channel, found: Found) -> Words:
+    """The families of spinners that know each site's best candidate."""
+    return channel.family[found.candidates.pair[found.best.candidate]]
+
+
 class Scorer(NamedTuple):
     """Everything that `make train` learns."""
 
@@ -84,17 +87,17 @@ class Scorer(NamedTuple):
     channel: Channel
     alone: Trees
     together: Trees
-    page: npt.NDArray[np.float64]
+    page: Doubles
     """Weights of `page_features`, the constant last: log odds that a document is spun."""
 
     def judge(self, texts: list[str]) -> Judged:
         found = find(self.ngrams, self.channel, texts)
         alone = self.alone.log_odds(found.features)
-        others = f.document_features(found.batch, found.sites, alone)
+        others = f.document_features(found.batch, found.sites, families(self.channel, found), alone)
         rows = np.concatenate([found.features, others], axis=1)
         return Judged(found, alone, self.together.log_odds(rows))
 
-    def spun_log_odds(self, probabilities: npt.NDArray[np.float32], n_chars: int) -> float:
+    def spun_log_odds(self, probabilities: Floats, n_chars: int) -> float:
         """Log odds that a document of ``n_chars`` with these flags was spun."""
         return float(f.page_features(probabilities, n_chars) @ self.page)
 

@@ -7,21 +7,17 @@ sites are aligned with one another, and so are all arrays of candidates.
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from pipeline.model.alphabet import BOUNDARY, Ids
+from pipeline.model.arrays import Floats, Ids, Ints
 from pipeline.model.channel import MAX_LENGTH, Channel
 from pipeline.model.ngrams import ORDER, NgramModel
-
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float32]
 
 CONTEXT = ORDER - 1
 """Characters after a site whose probability depends on what stands in it."""
 
 
 class Batch(NamedTuple):
-    """Texts as one row of ids: document ``d`` is ``ids[starts[d] : ends[d]]``, between boundaries."""
+    """Texts as one row of ids: document ``d`` is ``ids[starts[d] : ends[d]]``."""
 
     ids: Ids
     starts: Ints
@@ -43,6 +39,8 @@ class Sites(NamedTuple):
 
 class Candidates(NamedTuple):
     site: Ints
+    pair: Ints
+    """Row of the channel's arrays of pairs."""
     original: Ints
     prior: Floats
     gain: Floats
@@ -51,12 +49,13 @@ class Candidates(NamedTuple):
     """The part of the gain that the site's own characters make."""
 
 
-def batch_of(channel_model: NgramModel, texts: list[str]) -> Batch:
-    """One row of ids, with a boundary before each text and CONTEXT of them at the end."""
+def batch_of(model: NgramModel, texts: list[str]) -> Batch:
+    """One row of ids. CONTEXT boundaries round each text keep it from seeing its neighbours."""
+    between = "\n" * CONTEXT
     lengths = np.array([len(text) for text in texts], dtype=np.int64)
-    starts = np.cumsum(lengths + 1) - lengths
-    joined = channel_model.alphabet.ids("\n" + "\n".join(texts) + "\n" * CONTEXT)
-    return Batch(joined, starts, starts + lengths)
+    starts = np.cumsum(lengths + CONTEXT) - lengths
+    ids = model.alphabet.ids("".join([between, *(text + between for text in texts)]))
+    return Batch(ids, starts, starts + lengths)
 
 
 def find_sites(batch: Batch, log_probs: Floats, starts: Ints, terms: Ints, lengths: Ints) -> Sites:
@@ -91,12 +90,15 @@ def candidates(batch: Batch, model: NgramModel, channel: Channel, sites: Sites) 
         rows = np.flatnonzero(lengths == n)
         if len(rows):
             inside[rows], behind[rows] = _windows(
-                batch, model, sites.start[site[rows]], sites.end[site[rows]],
+                batch,
+                model,
+                sites.start[site[rows]],
+                sites.end[site[rows]],
                 channel.ids[original[rows], :n],
             )
     gain_inside = inside - sites.before[site]
     gain = gain_inside + behind - sites.after[site]
-    return Candidates(site, original, channel.log_prior[pair], gain, gain_inside)
+    return Candidates(site, pair, original, channel.log_prior[pair], gain, gain_inside)
 
 
 def _windows(

@@ -9,11 +9,8 @@ never put in is taken for one that was with probability 2**-FINGERPRINT_BITS.
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-Words = npt.NDArray[np.uint32]
-Keys = npt.NDArray[np.uint64]
-Ints = npt.NDArray[np.int64]
+from pipeline.model.arrays import Bools, Ints, Keys, Words
 
 FINGERPRINT_BITS = 14
 VALUE_BITS = 32 - FINGERPRINT_BITS
@@ -24,7 +21,7 @@ _OVERHEAD = 1.125
 
 
 def _mixed(keys: Keys) -> Keys:
-    """Finaliser of splitmix64 (Steele, Lea and Flood 2014): every bit of the key moves every bit."""
+    """Finaliser of splitmix64 (Steele, Lea and Flood 2014): every bit moves every bit."""
     h = keys + np.uint64(0x9E3779B97F4A7C15)
     h ^= h >> np.uint64(30)
     h *= np.uint64(0xBF58476D1CE4E5B9)
@@ -67,7 +64,7 @@ def _fingerprint(h: Keys) -> Words:
     return ((h >> np.uint64(7)) ^ (h >> np.uint64(41))).astype(np.uint32) << np.uint32(VALUE_BITS)
 
 
-def look_up(words: Words, keys: Keys) -> tuple[npt.NDArray[np.bool_], Words]:
+def look_up(words: Words, keys: Keys) -> tuple[Bools, Words]:
     """Whether each key is in the table, and its value (rubbish where it is not)."""
     h = _mixed(keys)
     a, b, c = _places(h, _Shape.of(len(words)))
@@ -79,7 +76,10 @@ def look_up(words: Words, keys: Keys) -> tuple[npt.NDArray[np.bool_], Words]:
 
 
 def build(keys: Keys, values: Words) -> Words:
-    """The table of distinct ``keys``. Raises ValueError if a value is too large or a key repeats."""
+    """The table of distinct ``keys``.
+
+    Raises ValueError if a value is too large or a key repeats.
+    """
     if len(values) and values.max() > VALUE_MASK:
         raise ValueError(f"a value exceeds {VALUE_MASK}")
     h = _mixed(keys)

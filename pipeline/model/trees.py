@@ -6,7 +6,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float32]
+from pipeline.model.arrays import Floats
+
+_CHUNK = 1 << 13
+"""Rows evaluated at once: their features (24 of 4 bytes) stay in a 2 MB L2 cache."""
 
 
 class Trees(NamedTuple):
@@ -25,15 +28,20 @@ class Trees(NamedTuple):
 
     def log_odds(self, rows: Floats) -> Floats:
         """Sum of the trees' leaves for each row, shape ``(len(rows),)``."""
+        parts = [self._sums(rows[i : i + _CHUNK]) for i in range(0, len(rows), _CHUNK)]
+        return np.concatenate(parts) if parts else np.zeros(0, dtype=np.float32)
+
+    def _sums(self, rows: Floats) -> Floats:
         score = np.zeros(len(rows), dtype=np.float32)
         columns = np.ascontiguousarray(rows.T)
         every = np.arange(len(rows))
         for tree in range(len(self.feature)):
-            node = np.zeros(len(rows), dtype=np.int16)
             feature, threshold = self.feature[tree], self.threshold[tree]
+            children = np.stack([self.left[tree], self.right[tree]])
+            node = np.zeros(len(rows), dtype=np.int16)
             for _ in range(self.depth):
                 high = columns[feature[node], every] > threshold[node]
-                node = np.where(high, self.right[tree][node], self.left[tree][node])
+                node = children[high.view(np.int8), node]
             score += self.value[tree][node]
         return score
 

@@ -13,11 +13,12 @@ from pipeline.page.title import find_title
 from pipeline.spans import Line
 
 HEAD_LINES = 8
-"""Lines with content among which a bare date, 时间： or 记者： is metadata: menus may come first."""
+"""Lines among which a bare date, 时间： or 记者： is metadata. Menus may come first."""
 TAIL_LINES = 4
 """Last lines, where （责任编辑：…） may close a paragraph."""
+CLOSERS = (")", "）", "]", "】")
 DATE_ORDER = ("published", "bare", "dated")
-"""Which of several dates is that of publication: a labelled one, then one alone, then an update's."""
+"""Which of several dates is that of publication: labelled, then alone, then of an update."""
 
 
 class Page(NamedTuple):
@@ -34,7 +35,7 @@ class Page(NamedTuple):
 def read_page(text: str) -> Page:
     r"""Read the furniture of a normalised text.
 
-    >>> page = read_page("河边的小桥修好了\n2021-01-30 来源：晨报\n昨天，河边的小桥修好了，行人不再绕路。")
+    >>> page = read_page("河边的小桥修好了\n2021-01-30 来源：晨报\n昨天，行人都很高兴。")
     >>> page.title, page.publisher, [line.role for line in page.lines]
     ('河边的小桥修好了', '晨报', ['title', 'metadata', 'body'])
     """
@@ -44,11 +45,9 @@ def read_page(text: str) -> Page:
     title = find_title(contents, roles)
     if title:
         roles[title.line] = "title"
-    asides = [
-        a for line in contents[-TAIL_LINES:] if line[-1] in ")）]】" and (a := read_aside(line))
-    ]
+    asides = [read_aside(line) for line in contents[-TAIL_LINES:] if line.endswith(CLOSERS)]
     data = [one for one in found if one]
-    values = _first([field for one in data for field in one.fields] + asides)
+    values = _first([*(field for one in data for field in one.fields), *filter(None, asides)])
     return Page(
         title.text if title else None,
         _published(data),

@@ -11,16 +11,15 @@ from pipeline.lexicon import entries
 LONGEST_LINE = 60
 """Buttons in a row."""
 LONGEST_START = 90
-"""上一篇：with a headline, or a navigation path."""
+"""上一篇：with a headline, a path of navigation, or a sentence of the site's own."""
 LONGEST_NOTICE = 300
 """A legal notice, known by how it starts."""
-LONGEST_PROMPT = 80
-"""关注公众号 and the like within a sentence of the site's own."""
 
 DECORATION = " •·●■◆▪★☆※◎○►▶▼△▲>＞》«»›|｜…_=*-—【】[]()（）〖〗<《"
 """What pages put around buttons, labels and titles."""
 
-_TOKENS = re.compile(rf"[{re.escape(DECORATION)}]+")
+_TOKENS = re.compile(rf"[:{re.escape(DECORATION)}]+")
+_PLACE = re.compile("[>»›][ >»›]*")
 
 
 def _phrases(where: str) -> tuple[str, ...]:
@@ -45,7 +44,20 @@ def is_boilerplate(line: str) -> bool:
     bare = line.lstrip(DECORATION)
     if bare[:1] in FIRST_CHARACTERS and _starts_like_the_site(bare.replace("：", ":")):
         return True
-    return len(line) <= LONGEST_PROMPT and PROMPTS.search(line) is not None
+    if len(line) > LONGEST_START:
+        return False
+    return is_path(line) or PROMPTS.search(line) is not None
+
+
+def is_path(line: str) -> bool:
+    """Whether a line is the way to this page: 首页 > 新闻 > 正文. Fewer places may be a comparison.
+
+    >>> is_path("新闻中心 >> 国内新闻 >> 正文"), is_path("甲 > 乙")
+    (True, False)
+    """
+    if not _PLACE.search(line) or line.endswith("。"):
+        return False
+    return "<" not in line and sum(map(bool, _PLACE.split(line))) >= 3
 
 
 def _starts_like_the_site(line: str) -> bool:
@@ -56,7 +68,7 @@ def _starts_like_the_site(line: str) -> bool:
 
 def _is_row_of_buttons(line: str) -> bool:
     tokens = [token for token in _TOKENS.split(line) if token]
-    if not tokens or tokens[0].rstrip(":") not in BUTTONS:
+    if not tokens or tokens[0] not in BUTTONS:
         return False
     # 大 中 小 are buttons beside 字号, but a line of one character alone is a heading.
-    return any(len(t) > 1 for t in tokens) and all(t.rstrip(":") in BUTTONS for t in tokens)
+    return any(len(t) > 1 for t in tokens) and BUTTONS.issuperset(tokens)

@@ -14,51 +14,67 @@ from pipeline.page.boilerplate import DECORATION
 from pipeline.page.dates import DATE, read_date, to_datetime
 
 LONGEST_LINE = 160
-"""Beyond this a line is a paragraph: the longest of 37 gold pages has 92."""
+"""Beyond this a line is a paragraph: the longest of 37 news pages has 92."""
 LONGEST_VALUE = 64
 LONGEST_NAME = 30
-"""A publisher or a person. Longer values are kept out of the columns if they hold a comma."""
-LONGEST_SOURCE = 16
-"""An unlabelled publisher beside a date."""
+"""A publisher or a person. A longer value with a comma is part of a sentence."""
 
 Field = tuple[str, str]
 """Name of the field and its value."""
 
+CREDITS = ("publisher", "author", "editor")
+DATES = ("published", "dated")
+
+# --- expressions: all bounded, and matched at one place or on one short line ----------------------
+
 LABELS = {label: (field, where) for label, field, where in entries("labels")}
-
-_SPACED = [" ?".join(map(re.escape, label)) for label in sorted(LABELS, key=len, reverse=True)]
-_LABEL = re.compile(rf"({'|'.join(_SPACED)}) ?[:：] ?|(文)/|(原标题|原题目?|原文标题) ")
-"""Longest first: 责任编辑 is no 编辑. Pages write 作  者, here with one space."""
-_STARTS = re.compile(rf"[{re.escape(DECORATION)}]*+(?:{_LABEL.pattern}|{DATE.pattern})")
-_ASIDE = re.compile(
-    rf"[(（\[【]({'|'.join(_SPACED)}) ?[:：] ?([^()（）\[\]【】。！？]{{1,{LONGEST_VALUE}}})[)）\]】]$"
-)
-
 FIRST_CHARACTERS = frozenset("0123456789一二文") | {label[0] for label in LABELS}
 """Of labels and dates. Most lines of a text are told by their first."""
 
-SENTENCE_MARKS = re.compile("[。！？!?；;]")
+# Longest first: 责任编辑 is no 编辑. Pages write 作  者, which white_space makes 作 者.
+_SPACED = "|".join(
+    " ?".join(map(re.escape, label)) for label in sorted(LABELS, key=len, reverse=True)
+)
+LABEL = re.compile(rf"({_SPACED}) ?[:：] ?|(文)/|(原标题|原题目?|原文标题) ")
+START = re.compile(rf"[{re.escape(DECORATION)}]*+(?:{LABEL.pattern}|{DATE.pattern})")
+ASIDE = re.compile(
+    rf"[(（\[【]({_SPACED}) ?[:：] ?([^()（）\[\]【】。！？]{{1,{LONGEST_VALUE}}})[)）\]】]$"
+)
+
+SENTENCE_MARK = re.compile("[。！？!?；;=<>{}]")
+"""With those of mark-up that was not removed."""
+COMMA = re.compile("[，,]")
+CLOSER = re.compile(r"[】\])）]")
+
+BESIDE = re.compile(r"[A-Za-z0-9一-鿿《》·. ]{1,16}")
+"""What may stand beside a date: a publisher without a label, or what NO_SOURCE names."""
+NO_SOURCE = re.compile("更新|发布|发表|阅读|浏览|点击|评论|回复|查看|编辑|作者|楼主|第|于|[0-9]")
+
+NAME = r"[一-鿿]{2,4}(?:·[一-鿿]{1,6})?"
+NAMES = re.compile(rf"{NAME}(?:[ 、,，/]{{1,2}}{NAME}){{0,7}}")
+PROFESSION = re.compile("(?:本报|本网|本刊)?(?:记者|通讯员|作者)[ :：]?")
+"""作者：记者张三 names 张三."""
+OTHERS = re.compile(" (?:通讯员|实习生|实习记者|摄影记者|记者|摄影|编辑)(?: |$)")
+"""张三 通讯员 李四 names 张三 first, and he is the author."""
+PRESS = "(?:[《〈]?[A-Za-z一-鿿]{0,10}?(?:[报网刊台社》〉]|特约|见习|实习|融媒体|全媒体))"
+BYLINE = re.compile(
+    rf"(?:{PRESS}?(?:记者|通讯员)[ :：]|{PRESS}(?:记者|通讯员|作者)[:：]?) ?({NAMES.pattern})"
+)
+"""本报记者张三 通讯员 李四, alone on a line. 记者 alone needs a mark: 记者走访 is a headline."""
+BYLINE_CUES = ("记者", "通讯员", "作者", "日电", "日讯")
+DATELINE = re.compile(rf"{PRESS}[一-鿿]{{2,8}}\d{{1,2}}月\d{{1,2}}日[电讯]")
+"""新华社北京1月30日电, alone on a line."""
+
 UNKNOWN = frozenset(
     ("未知", "不详", "不明", "佚名", "匿名", "无", "暂无", "未署名", "null", "unknown", "admin")
 )
 """Values that name nobody. 本站 and 网络 are said by the page, and stay as printed."""
 
-NAME = r"[一-鿿]{2,4}(?:·[一-鿿]{1,6})?"
-NAMES = re.compile(rf"{NAME}(?:[ 、,，/]{{1,2}}{NAME}){{0,7}}")
-PRESS = "(?:[《〈]?[A-Za-z一-鿿]{0,10}?(?:[报网刊台社》〉]|特约|见习|实习|融媒体|全媒体))"
-BYLINE = re.compile(
-    rf"(?:{PRESS}?(?:记者|通讯员)[ :：]|{PRESS}(?:记者|通讯员|作者)[:：]?) ?({NAMES.pattern})"
-    rf"(?: (?:实习生|通讯员|摄影记者|记者) {NAMES.pattern})?"
-)
-"""本报记者张三 通讯员 李四, alone on a line. 记者 alone needs a mark: 记者走访市场 is a headline."""
-DATELINE = re.compile(rf"{PRESS}[一-鿿]{{2,8}}\d{{1,2}}月\d{{1,2}}日[电讯](?:题:|题：)?")
-"""新华社北京1月30日电, alone on a line."""
-
 
 class Metadata(NamedTuple):
     """What one line says."""
 
-    fields: tuple[Field, ...]
+    fields: tuple[Field, ...] = ()
     dates: tuple[tuple[str, datetime], ...] = ()
     """With the name of the field: published, dated, or bare for one without a label."""
 
@@ -66,7 +82,7 @@ class Metadata(NamedTuple):
 def read_line(line: str, *, in_head: bool) -> Metadata | None:
     """The fields of a line that is metadata as a whole, else None.
 
-    >>> read_line("日期:2021-01-30   来源:未知   阅读:", in_head=True).dates
+    >>> read_line("日期:2021-01-30 来源:未知 阅读:", in_head=True).dates
     (('published', datetime.datetime(2021, 1, 30, 0, 0)),)
     >>> read_line("来源：近日有人说，这是真的。", in_head=True)
     """
@@ -74,23 +90,20 @@ def read_line(line: str, *, in_head: bool) -> Metadata | None:
         return None
     if in_head and (byline := _byline(line)):
         return byline
-    if line.lstrip(DECORATION)[:1] not in FIRST_CHARACTERS or not _STARTS.match(line):
+    if line.lstrip(DECORATION)[:1] not in FIRST_CHARACTERS or not START.match(line):
         return None
-    labels = list(_LABEL.finditer(line))
-    before = line[: labels[0].start()] if labels else line
-    dated = _dated(before)
-    if dated is None or (not labels and not (in_head and dated.dates)):
+    labels = list(LABEL.finditer(line))
+    date = _date_line(line[: labels[0].start()] if labels else line)
+    if date is None or not (labels or in_head):
         return None
-    fields = [*_labelled(line, labels)]
-    if not all(_is_sound(name, where, value, in_head) for name, where, value in fields):
+    values = list(_values(line, labels))
+    if not all(_is_sound(name, where, value, in_head) for name, where, value in values):
         return None
-    dates = [
-        (name, read_date(value)) for name, _, value in fields if name in ("published", "dated")
-    ]
-    known = tuple((name, date) for name, date in dates if date)
-    return Metadata(
-        dated.fields + tuple((name, value) for name, _, value in fields), known + dated.dates
+    fields = tuple((name, value) for name, _, value in values)
+    dates = tuple(
+        (name, at) for name, value in fields if name in DATES and (at := read_date(value))
     )
+    return Metadata(date.fields + fields, dates + date.dates)
 
 
 def read_aside(line: str) -> Field | None:
@@ -99,69 +112,71 @@ def read_aside(line: str) -> Field | None:
     >>> read_aside("他说完就走了。（责任编辑：张岩）")
     ('editor', '张岩')
     """
-    found = _ASIDE.search(line[-LONGEST_VALUE:])
+    found = ASIDE.search(line[-LONGEST_VALUE:])
     if not found:
         return None
-    field, _ = LABELS[found[1].replace(" ", "")]
-    return (
-        (field, found[2].strip(DECORATION)) if field in ("publisher", "author", "editor") else None
-    )
+    name = LABELS[found[1].replace(" ", "")][0]
+    return (name, found[2].strip()) if name in CREDITS else None
 
 
 def is_name(value: str) -> bool:
     """Whether a value may go into a column."""
-    return bool(value) and value not in UNKNOWN and len(value) <= LONGEST_VALUE
+    return 0 < len(value) <= LONGEST_VALUE and value.lower() not in UNKNOWN
 
 
 def _byline(line: str) -> Metadata | None:
-    if len(line) > LONGEST_VALUE:
+    if len(line) > LONGEST_VALUE or not any(cue in line for cue in BYLINE_CUES):
         return None
     bare = line.strip("()（） ")
     if DATELINE.fullmatch(bare):
-        return Metadata(())
+        return Metadata()
     found = BYLINE.fullmatch(bare)
-    return Metadata((("author", found[1]),)) if found else None
+    return Metadata((("author", _author(found[1])),)) if found else None
 
 
-def _dated(before: str) -> Metadata | None:
-    """What stands before the first label: nothing, or a date, perhaps with a publisher beside it."""
-    bare = before.strip(DECORATION + ",，")
+def _date_line(text: str) -> Metadata | None:
+    """What stands before the first label: nothing, or a date with perhaps a publisher beside it."""
+    bare = text.strip(DECORATION + ",，")
     if not bare:
-        return Metadata(())
+        return Metadata()
     found = DATE.search(bare)
     date = to_datetime(found) if found else None
     if not found or not date:
         return None
-    beside = [
-        side.strip(DECORATION + ",，") for side in (bare[: found.start()], bare[found.end() :])
-    ]
-    beside = [side for side in beside if side]
-    if len(beside) > 1 or any(len(s) > LONGEST_SOURCE or not _is_source(s) for s in beside):
+    around = (bare[: found.start()], bare[found.end() :])
+    beside = [side for text in around if (side := text.strip(DECORATION + ",，"))]
+    if not all(BESIDE.fullmatch(side) for side in beside):
         return None
-    return Metadata(tuple(("publisher", side) for side in beside), (("bare", date),))
+    publishers = (("publisher", side) for side in beside if not NO_SOURCE.match(side))
+    return Metadata(tuple(publishers), (("bare", date),))
 
 
-def _is_source(beside: str) -> bool:
-    return re.fullmatch(r"[A-Za-z0-9一-鿿《》·. ]+", beside) is not None
-
-
-def _labelled(line: str, labels: list[re.Match[str]]) -> Iterator[tuple[str, str, str]]:
+def _values(line: str, labels: list[re.Match[str]]) -> Iterator[tuple[str, str, str]]:
+    """Field, where its label counts, and value, which runs up to the next label."""
     ends = [label.start() for label in labels[1:]] + [len(line)]
-    for label, end in zip(labels, ends, strict=False):
+    for label, end in zip(labels, ends, strict=False):  # without labels there is one end too many
         name, where = _field(label)
-        yield name, where, _value(line[label.end() : end])
+        value = _value(line[label.end() : end])
+        yield name, where, _author(value) if name == "author" else value
 
 
-def _field(label: re.Match[str]) -> tuple[str, str]:
+def _author(value: str) -> str:
+    named = PROFESSION.match(value)
+    return OTHERS.split(value[named.end() :] if named else value, maxsplit=1)[0]
+
+
+def _field(label: re.Match[str]) -> Field:
     if label[2]:
         return "author", "head"
     return ("other", "anywhere") if label[3] else LABELS[label[1].replace(" ", "")]
 
 
 def _value(text: str) -> str:
-    """Without decoration, but with the marks around a title: 《经济参考报》."""
-    value = text.strip(" ,，、;；|｜•·/").rstrip(DECORATION.replace("》", "").replace(")", ""))
-    return value.removesuffix(")") if "(" not in value else value
+    """Up to a bracket that closes one before the label, without decoration; 《 》 belong to it."""
+    value = text.strip(" ,，、;；|｜•·/_*")
+    closers = (closer.start() for closer in CLOSER.finditer(value))
+    closed = next((at for at in closers if not set("【[(（") & set(value[:at])), None)
+    return value[:closed].strip(" 【[(（")
 
 
 def _is_sound(name: str, where: str, value: str, in_head: bool) -> bool:
@@ -171,12 +186,8 @@ def _is_sound(name: str, where: str, value: str, in_head: bool) -> bool:
         return read_date(value) is not None
     if name == "author" and where == "head":
         return NAMES.fullmatch(value) is not None
-    if name in ("publisher", "author", "editor"):
-        return _is_credit(value)
-    return len(value) <= LONGEST_VALUE and (name == "other" or not SENTENCE_MARKS.search(value))
-
-
-def _is_credit(value: str) -> bool:
-    if SENTENCE_MARKS.search(value) or len(value) > LONGEST_VALUE:
+    if len(value) > LONGEST_VALUE:
         return False
-    return len(value) <= LONGEST_NAME or not re.search("[，,]", value)
+    if name in CREDITS and len(value) > LONGEST_NAME and COMMA.search(value):
+        return False
+    return name == "other" or not SENTENCE_MARK.search(value)

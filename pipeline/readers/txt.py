@@ -15,9 +15,9 @@ def read_txt(stream: BinaryIO, max_chars: int) -> Iterator[Record | Reject]:
     r"""One record, its line ends as they are, or one reject.
 
     >>> import io
-    >>> [record] = read_txt(io.BytesIO("没\r\n".encode("gb18030")), 100)
+    >>> [record] = read_txt(io.BytesIO("正常\r\n".encode("gb18030")), 100)
     >>> record.raw, record.encoding
-    ('没\r\n', 'gb18030')
+    ('正常\r\n', 'gb18030')
     """
     most = max_chars * MOST_BYTES_PER_CHARACTER + BYTE_ORDER_MARK_BYTES
     data = _read_at_most(stream, most + 1)

@@ -14,7 +14,7 @@ ODD = (
     "\N{MEDIUM MATHEMATICAL SPACE}\N{IDEOGRAPHIC SPACE}"
 )
 ODD_ONE = re.compile(f"[{ODD}]")
-TO_SPACE = {chr(code): " " for code in range(0x3001)}
+TO_SPACE = dict.fromkeys(filter(ODD_ONE.match, map(chr, range(0x3001))), " ")
 
 # Starts with one class, which `re` looks for fastest. A lone space or break inside is no match.
 RUNS = re.compile(rf"[ \n{ODD}](?:[ \n{ODD}]++|\Z|(?<=\A[ \n{ODD}]))")

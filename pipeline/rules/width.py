@@ -10,7 +10,8 @@ from pipeline.rules.rewriting import Rewrite, translate
 
 WIDE = re.compile("[０-９Ａ-Ｚａ-ｚ]")
 OFFSET = ord("Ａ") - ord("A")  # the block repeats ASCII in order
-TO_ASCII = {chr(code): chr(code - OFFSET) for code in range(ord("０"), ord("ｚ") + 1)}
+WIDE_CODES = [code for code in range(ord("０"), ord("ｚ") + 1) if WIDE.match(chr(code))]
+TO_ASCII = {chr(code): chr(code - OFFSET) for code in WIDE_CODES}
 
 
 def width(text: str) -> Rewrite:

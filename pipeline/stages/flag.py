@@ -13,6 +13,7 @@ from pipeline.schema import STAGE_COLUMNS
 from pipeline.spans import Flag, Verdict
 
 SCHEMA = STAGE_COLUMNS["flag"]
+DEFAULTS = Config()
 
 
 class Flagged(NamedTuple):
@@ -23,16 +24,16 @@ class Flagged(NamedTuple):
     spun_probability: float
 
 
-def flag(text: str, config: Config = Config()) -> list[Flag]:
+def flag(text: str, config: Config = DEFAULTS) -> list[Flag]:
     """Suspected spans of one text, in order. For many texts `flag_all` is far faster.
 
     >>> [(f.surface, f.suggestion) for f in flag("这种情势主义害逝世人,严峻违反了初衷。")]
-    [('情势', '形式'), ('逝世', '死'), ('严峻', '严重'), ('违反', '违背')]
+    [('情势', '形式'), ('逝世', '死'), ('严峻', '严重')]
     """
     return flag_all([text], config)[0].flags
 
 
-def flag_all(texts: Sequence[str], config: Config = Config()) -> list[Flagged]:
+def flag_all(texts: Sequence[str], config: Config = DEFAULTS) -> list[Flagged]:
     """Every detector's verdict on each text, merged."""
     verdicts = [detect(texts, config) for detect in DETECTORS.values()]
     return [_merged(text, of_one) for text, *of_one in zip(texts, *verdicts, strict=True)]

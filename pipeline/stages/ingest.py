@@ -112,7 +112,9 @@ def _storable(source: str) -> str:
 
 def _printable(detail: str) -> str:
     """One line of bounded length, whatever the input put into it."""
-    shown = "".join(c if c.isprintable() else _escaped(c) for c in detail[: DETAIL_CHARS + 1])
+    shown = detail[: DETAIL_CHARS + 1]
+    if not shown.isprintable():
+        shown = "".join(c if c.isprintable() else _escaped(c) for c in shown)
     return shown if len(shown) <= DETAIL_CHARS else shown[: DETAIL_CHARS - 1] + "…"
 
 

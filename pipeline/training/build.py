@@ -7,13 +7,14 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.model.alphabet import Alphabet, Ids
-from pipeline.model.channel import Channel
+from pipeline.model.alphabet import Alphabet
+from pipeline.model.arrays import Ids
+from pipeline.model.channel import Channel, Pair
 from pipeline.model.scorer import Scorer
 from pipeline.training import language_model
 from pipeline.training.corpus import documents, is_held_out
 from pipeline.training.fit import fit
-from pipeline.training.lexica import read_pairs
+from pipeline.training.lexica import Pairs, read_pairs
 from pipeline.training.ngram_counts import as_ids
 from pipeline.training.pages import cut, spun
 
@@ -36,7 +37,7 @@ class Settings(NamedTuple):
     seed: int = 1
 
 
-def build(corpus: Path, lexica: Path, output: Path, settings: Settings = Settings()) -> Scorer:
+def build(corpus: Path, lexica: Path, output: Path, settings: Settings) -> Scorer:
     """Train on every document of ``corpus`` and write the model to ``output``.
 
     Raises FileNotFoundError if ``lexica`` has no `spinner_pairs.tsv`.
@@ -46,7 +47,7 @@ def build(corpus: Path, lexica: Path, output: Path, settings: Settings = Setting
     counted, held, alphabet = _read(corpus, settings)
     log.info("%d ids to count, %d documents held out", len(counted), len(held))
     ngrams = language_model.train(counted, alphabet, settings.ngrams)
-    channel = Channel.of_pairs(ngrams, dict.fromkeys(pairs, 0.0))
+    channel = Channel.of_pairs(ngrams, known(pairs))
     texts = list(cut(held, rng))
     rng.shuffle(texts)
     pages = list(spun(texts[: settings.pages], pairs, settings.spun_share, rng))
@@ -56,9 +57,19 @@ def build(corpus: Path, lexica: Path, output: Path, settings: Settings = Setting
     return scorer
 
 
+def known(pairs: Pairs) -> dict[tuple[str, str], Pair]:
+    """Every pair with its families: here, the lists that hold it."""
+    names = sorted({name for names in pairs.values() for name in names})
+    return {
+        pair: Pair(0.0, sum(1 << names.index(name) for name in holders))
+        for pair, holders in pairs.items()
+    }
+
+
 def _read(corpus: Path, settings: Settings) -> tuple[Ids, list[str], Alphabet]:
     """The ids to count, the held-out texts, and the alphabet of both."""
-    texts, held = [], []
+    texts: list[str] = []
+    held: list[str] = []
     frequency: Counter[str] = Counter()
     for name, text in documents(corpus):
         frequency.update(text)

@@ -5,21 +5,25 @@ from collections.abc import Sequence
 
 import lightgbm
 import numpy as np
-import numpy.typing as npt
 
 from pipeline.model import features
+from pipeline.model.arrays import Bools, Doubles, Floats, Ints, Labels
 from pipeline.model.channel import MAX_LENGTH, Channel
 from pipeline.model.ngrams import NgramModel
-from pipeline.model.scorer import Found, Judged, Scorer, find
-from pipeline.model.sites import Floats, Ints
+from pipeline.model.scorer import Found, Judged, Scorer, families, find
 from pipeline.model.trees import Trees
 from pipeline.training.pages import Page
 
 log = logging.getLogger(__name__)
 
 PAGES_AT_ONCE = 100
-N_TREES, N_LEAVES = 150, 31
+N_TREES, N_LEAVES, MAX_DEPTH = 150, 31, 7
+N_THREADS = 2
 CLEAN, SUBSTITUTED, UNCLEAR = 0, 1, 2
+
+CLEAN_WEIGHT = 5.0
+"""Half of the pages are spun, to have enough to learn from; of real pages about one in ten is (8 of
+100 sample pages of one published corpus). So every clean page stands for several."""
 
 
 def fit(ngrams: NgramModel, channel: Channel, pages: Sequence[Page], seed: int) -> Scorer:
@@ -30,30 +34,35 @@ def fit(ngrams: NgramModel, channel: Channel, pages: Sequence[Page], seed: int) 
     rows = np.concatenate([one.features for one in found])
     truth = np.concatenate(labels)
     clear = truth != UNCLEAR
+    weight = np.concatenate(
+        [_weights(one, batch) for one, batch in zip(found, batches, strict=True)]
+    )
     log.info("%d sites, %d substituted, %d unclear", len(truth), (truth == 1).sum(), (~clear).sum())
     fold = np.repeat(np.arange(len(found)) % 2, [len(one.features) for one in found])
     # The second pass must see first-pass odds as they will be: of pages that the trees did not see.
     odds = np.zeros(len(truth), dtype=np.float32)
     for half in (0, 1):
-        trees = _boosted(rows[clear & (fold != half)], truth[clear & (fold != half)], seed)
+        seen = clear & (fold != half)
+        trees = _boosted(rows[seen], truth[seen], weight[seen], seed)
         odds[fold == half] = trees.log_odds(rows[fold == half])
-    alone = _boosted(rows[clear], truth[clear], seed)
+    alone = _boosted(rows[clear], truth[clear], weight[clear], seed)
     edges = np.cumsum([0, *(len(one.features) for one in found)])
     others = [
-        features.document_features(one.batch, one.sites, odds[low:high])
+        features.document_features(one.batch, one.sites, families(channel, one), odds[low:high])
         for one, low, high in zip(found, edges[:-1], edges[1:], strict=True)
     ]
     wide = np.concatenate([rows, np.concatenate(others)], axis=1)
-    together = _boosted(wide[clear], truth[clear], seed)
+    together = _boosted(wide[clear], truth[clear], weight[clear], seed)
     final = np.zeros(len(truth), dtype=np.float32)
     for half in (0, 1):
-        trees = _boosted(wide[clear & (fold != half)], truth[clear & (fold != half)], seed)
+        seen = clear & (fold != half)
+        trees = _boosted(wide[seen], truth[seen], weight[seen], seed)
         final[fold == half] = trees.log_odds(wide[fold == half])
     page = _page_weights(found, pages, final, edges)
     return Scorer(ngrams, channel, alone, together, page)
 
 
-def _labels(found: Found, pages: Sequence[Page]) -> npt.NDArray[np.int8]:
+def _labels(found: Found, pages: Sequence[Page]) -> Labels:
     """SUBSTITUTED where a site is exactly a substitution, UNCLEAR where it only overlaps one."""
     owner = np.zeros(len(found.batch.ids), dtype=np.int64)
     spans = [(0, 0)]
@@ -62,19 +71,26 @@ def _labels(found: Found, pages: Sequence[Page]) -> npt.NDArray[np.int8]:
             owner[first + start : first + end] = len(spans)
             spans.append((first + start, first + end))
     bounds = np.array(spans)
-    start, end = found.sites.start, found.sites.end
-    touched = np.zeros(len(start), dtype=np.bool_)
+    starts, ends = found.sites.start, found.sites.end
+    touched = np.zeros(len(starts), dtype=np.bool_)
     for step in range(MAX_LENGTH):
-        touched |= owner[np.minimum(start + step, end - 1)] > 0
-    exact = (bounds[owner[start]] == np.stack([start, end], axis=1)).all(axis=1)
+        touched |= owner[np.minimum(starts + step, ends - 1)] > 0
+    exact = (bounds[owner[starts]] == np.stack([starts, ends], axis=1)).all(axis=1)
     return np.where(exact, SUBSTITUTED, np.where(touched, UNCLEAR, CLEAN)).astype(np.int8)
 
 
-def _boosted(rows: Floats, truth: npt.NDArray[np.int8], seed: int) -> Trees:
+def _weights(found: Found, pages: Sequence[Page]) -> Floats:
+    """What each site counts for."""
+    of_page = np.array([1.0 if page.truth else CLEAN_WEIGHT for page in pages], dtype=np.float32)
+    return of_page[found.sites.document]
+
+
+def _boosted(rows: Floats, truth: Labels, weight: Floats, seed: int) -> Trees:
     settings = {
         "objective": "binary",
         "learning_rate": 0.08,
         "num_leaves": N_LEAVES,
+        "max_depth": MAX_DEPTH,
         "min_data_in_leaf": 60,
         "lambda_l2": 5.0,
         "feature_fraction": 0.8,
@@ -83,9 +99,10 @@ def _boosted(rows: Floats, truth: npt.NDArray[np.int8], seed: int) -> Trees:
         "deterministic": True,
         "force_row_wise": True,
         "seed": seed,
+        "num_threads": N_THREADS,
         "verbose": -1,
     }
-    booster = lightgbm.train(settings, lightgbm.Dataset(rows, truth), N_TREES)
+    booster = lightgbm.train(settings, lightgbm.Dataset(rows, truth, weight=weight), N_TREES)
     return flattened(booster.dump_model()["tree_info"])
 
 
@@ -132,7 +149,7 @@ def _depth(table: list[tuple[int, float, int, int, float]]) -> int:
 
 def _page_weights(
     found: Sequence[Found], pages: Sequence[Page], odds: Floats, edges: Ints
-) -> npt.NDArray[np.float64]:
+) -> Doubles:
     """Logistic regression of "this page was spun" on `page_features`."""
     rows = []
     for one, low, high in zip(found, edges[:-1], edges[1:], strict=True):
@@ -141,15 +158,16 @@ def _page_weights(
         for d, (first, last) in enumerate(zip(one.batch.starts, one.batch.ends, strict=True)):
             mine = probability[counted & (one.sites.document == d)]
             rows.append(features.page_features(mine, int(last - first)))
-    return _logistic(np.stack(rows), np.array([bool(page.truth) for page in pages]))
+    truth = np.array([bool(page.truth) for page in pages])
+    return _logistic(np.stack(rows), truth, np.where(truth, 1.0, CLEAN_WEIGHT))
 
 
-def _logistic(rows: npt.NDArray[np.float64], truth: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+def _logistic(rows: Doubles, truth: Bools, weight: Doubles) -> Doubles:
     """Weights by Newton's method, with a unit Gaussian prior that keeps separable data finite."""
-    weights = np.zeros(rows.shape[1])
+    found = np.zeros(rows.shape[1])
     for _ in range(50):
-        p = 1.0 / (1.0 + np.exp(-rows @ weights))
-        slope = rows.T @ (truth - p) - weights
-        curve = (rows * (p * (1 - p))[:, None]).T @ rows + np.eye(len(weights))
-        weights += np.linalg.solve(curve, slope)
-    return weights
+        p = 1.0 / (1.0 + np.exp(-rows @ found))
+        slope = rows.T @ (weight * (truth - p)) - found
+        curve = (rows * (weight * p * (1 - p))[:, None]).T @ rows + np.eye(len(found))
+        found += np.linalg.solve(curve, slope)
+    return found

@@ -8,10 +8,10 @@ import logging
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from pipeline.model import static_table
-from pipeline.model.alphabet import Alphabet, Ids
+from pipeline.model.alphabet import Alphabet
+from pipeline.model.arrays import Bools, Doubles, Ids, Ints, Keys
 from pipeline.model.ngrams import (
     BACKOFF_BITS,
     MAX_LOSS,
@@ -21,10 +21,9 @@ from pipeline.model.ngrams import (
     encoded_log_prob,
     salted,
 )
-from pipeline.training.ngram_counts import Counts, Keys, NgramCounts, continuation, count
+from pipeline.training.ngram_counts import NgramCounts, continuation, count
 
 log = logging.getLogger(__name__)
-Floats = npt.NDArray[np.float64]
 
 CUTOFFS = {1: 1, 2: 1, 3: 2, 4: 2, 5: 2}
 """n-grams rarer than this are not considered at all: singletons of three and more characters would
@@ -35,8 +34,8 @@ class _Order(NamedTuple):
     """What is kept of one order, aligned arrays."""
 
     keys: Keys
-    counts: Counts
-    probs: Floats
+    counts: Ints
+    probs: Doubles
 
 
 def train(ids: Ids, alphabet: Alphabet, budget: int, partitions: int = 8) -> NgramModel:
@@ -76,12 +75,14 @@ def _interpolated(
     return _Order(keys, raw.counts[kept], own + freed[group] / total[group] * below)
 
 
-def _discounts(counts: Counts) -> Floats:
+def _discounts(counts: Ints) -> Doubles:
     """Discounts for counts 0, 1, 2 and 3 or more (Chen and Goodman, equation 26)."""
     n1, n2, n3, n4 = (max(1, int((counts == k).sum())) for k in (1, 2, 3, 4))
     y = n1 / (n1 + 2 * n2)
     found = [0.0, 1 - 2 * y * n2 / n1, 2 - 3 * y * n3 / n2, 3 - 4 * y * n4 / n3]
-    return np.clip(np.array(found), 0.0, [0.0, 0.95, 1.9, 2.85])
+    most = np.array([0.0, 0.95, 1.9, 2.85])  # or an n-gram seen k times could lose all of it
+    allowed: Doubles = np.clip(found, 0.0, most)
+    return allowed
 
 
 def _pruned(orders: list[_Order], size: int, budget: int) -> list[_Order]:
@@ -96,20 +97,17 @@ def _pruned(orders: list[_Order], size: int, budget: int) -> list[_Order]:
         if held <= budget or low == 0.0:
             break
         low *= 1.05 if held < 1.2 * budget else 1.2
-    return [
-        _Order(o.keys[k], o.counts[k], o.probs[k]) for o, k in zip(orders, keep, strict=True)
-    ]
+    return [_Order(o.keys[k], o.counts[k], o.probs[k]) for o, k in zip(orders, keep, strict=True)]
 
 
-def _loss(order: _Order, lower: _Order, n: int, size: int) -> Floats:
+def _loss(order: _Order, lower: _Order, n: int, size: int) -> Doubles:
     suffix = order.keys % np.uint64(size ** (n - 1))
-    below = lower.probs[np.searchsorted(lower.keys, suffix)]
-    return order.counts * np.abs(np.log(order.probs / below))
+    expected = lower.probs[np.searchsorted(lower.keys, suffix)]
+    loss: Doubles = np.abs(np.log(order.probs / expected)) * order.counts
+    return loss
 
 
-def _closed(
-    orders: list[_Order], keep: list[npt.NDArray[np.bool_]], size: int
-) -> list[npt.NDArray[np.bool_]]:
+def _closed(orders: list[_Order], keep: list[Bools], size: int) -> list[Bools]:
     kept = [np.ones(len(orders[0].keys), dtype=np.bool_), *keep]
     for n in range(ORDER, 2, -1):
         keys = orders[n - 1].keys[kept[n - 1]]
@@ -120,15 +118,16 @@ def _closed(
     return kept
 
 
-def _backoffs(order: _Order, higher: _Order, n: int, size: int) -> Floats:
-    """Log weight of the shorter context where the n-gram is context, for every n-gram of an order."""
+def _backoffs(order: _Order, higher: _Order, n: int, size: int) -> Doubles:
+    """Log weight of the shorter context, for every n-gram of an order as context."""
     context = higher.keys // np.uint64(size)
     at = np.searchsorted(order.keys, context)
     below_keys = higher.keys % np.uint64(size**n)
     below = order.probs[np.searchsorted(order.keys, below_keys)]
     left = 1.0 - np.bincount(at, higher.probs, len(order.keys))
     left_below = 1.0 - np.bincount(at, below, len(order.keys))
-    return np.log(np.maximum(left, 1e-4)) - np.log(np.maximum(left_below, 1e-4))
+    weight: Doubles = np.log(np.maximum(left, 1e-4)) - np.log(np.maximum(left_below, 1e-4))
+    return weight
 
 
 def _packed(orders: list[_Order], alphabet: Alphabet) -> NgramModel:
@@ -136,9 +135,7 @@ def _packed(orders: list[_Order], alphabet: Alphabet) -> NgramModel:
     keys, values = [], []
     for n in range(1, ORDER + 1):
         order = orders[n - 1]
-        backoff = (
-            _backoffs(order, orders[n], n, size) if n < ORDER else np.zeros(len(order.keys))
-        )
+        backoff = _backoffs(order, orders[n], n, size) if n < ORDER else np.zeros(len(order.keys))
         if n == 1:
             unigrams = np.full(size, -MAX_LOSS, dtype=np.float32)
             unigram_backoffs = np.zeros(size, dtype=np.float32)

@@ -22,7 +22,9 @@ def read_pairs(path: Path) -> Pairs:
                 continue
             cells = line.rstrip("\n").split("\t")
             if len(cells) < 3:
-                raise ValueError(f"{path}, line {number}: three columns expected, {len(cells)} found")
+                raise ValueError(
+                    f"{path}, line {number}: three columns expected, {len(cells)} found"
+                )
             original, substitute, name = cells[:3]
             if original != substitute and HAN.fullmatch(original) and HAN.fullmatch(substitute):
                 pairs[original, substitute].add(name)

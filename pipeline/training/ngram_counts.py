@@ -1,32 +1,31 @@
 """Counts of every n-gram of a corpus, as sorted arrays of packed keys.
 
-An n-gram of ids ``w1 .. wn`` is packed as the number ``w1 .. wn`` in base ``size``; so the key of its
-suffix is ``key % size**(n-1)`` and that of its prefix ``key // size``.
+An n-gram of ids ``w1 .. wn`` is packed as the number ``w1 .. wn`` in base ``size``; so the key of
+its suffix is ``key % size**(n-1)`` and that of its prefix ``key // size``.
 """
 
+import itertools
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from pipeline.model.alphabet import BOUNDARY, Alphabet, Ids
-
-Keys = npt.NDArray[np.uint64]
-Counts = npt.NDArray[np.int64]
+from pipeline.model.alphabet import BOUNDARY, Alphabet
+from pipeline.model.arrays import Ids, Ints, Keys
 
 
 class NgramCounts(NamedTuple):
     """``counts[i]`` belongs to ``keys[i]``; keys are sorted and distinct."""
 
     keys: Keys
-    counts: Counts
+    counts: Ints
 
 
 def as_ids(alphabet: Alphabet, texts: list[str]) -> Ids:
     """All texts in one row, one boundary before each line."""
     ids = np.concatenate([alphabet.ids("\n" + text) for text in texts])
     repeated = (ids[1:] == BOUNDARY) & (ids[:-1] == BOUNDARY)
-    return ids[np.concatenate([[True], ~repeated])]
+    kept: Ids = ids[np.append(True, ~repeated)]
+    return kept
 
 
 def count(ids: Ids, order: int, size: int, partitions: int = 1) -> NgramCounts:
@@ -43,7 +42,7 @@ def count(ids: Ids, order: int, size: int, partitions: int = 1) -> NgramCounts:
     edges = np.searchsorted(weights, weights[-1] * np.arange(1, partitions) / partitions)
     edges = np.unique(np.concatenate([[0], edges + 1, [size]]))
     found = []
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in itertools.pairwise(edges):
         chosen = np.flatnonzero(inside & (ids[:n] >= low) & (ids[:n] < high))
         found.append(_counted(_packed_at(ids, chosen, order, size)))
     return NgramCounts(
@@ -51,7 +50,7 @@ def count(ids: Ids, order: int, size: int, partitions: int = 1) -> NgramCounts:
     )
 
 
-def _packed_at(ids: Ids, at: npt.NDArray[np.int64], order: int, size: int) -> Keys:
+def _packed_at(ids: Ids, at: Ints, order: int, size: int) -> Keys:
     keys = ids[at].astype(np.uint64)
     for i in range(1, order):
         keys *= np.uint64(size)
@@ -61,8 +60,7 @@ def _packed_at(ids: Ids, at: npt.NDArray[np.int64], order: int, size: int) -> Ke
 
 def _counted(keys: Keys) -> NgramCounts:
     keys.sort()
-    first = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]])) if len(keys) else []
-    first = np.asarray(first, dtype=np.int64)
+    first = np.flatnonzero(np.append(True, keys[1:] != keys[:-1])[: len(keys)])
     return NgramCounts(keys[first], np.diff(np.append(first, len(keys))))
 
 

@@ -1,4 +1,4 @@
-"""Pages for the fitting: pieces of held-out documents, about half of them spun by simulated tools."""
+"""Pages for the fitting: pieces of held-out documents, half of them spun by simulated tools."""
 
 import random
 from collections import defaultdict
@@ -8,12 +8,14 @@ from typing import NamedTuple
 from pipeline.training.lexica import Pairs
 from pipeline.training.spinner import Substitution, Tool, spin
 
-SHORTEST, LONGEST = 100, 2500
+SHORTEST, LONGEST = 30, 2500
 RATES = (0.02, 0.04, 0.07, 0.1, 0.15, 0.2, 0.3, 0.4)
 """Shares of replaced characters, over the range seen on real pages: 2% to over 20%."""
 MODES = ("once", "once", "all", "random")
 SHARES = (0.1, 0.25, 0.5, 0.75, 1.0)
 """How much of a list a tool has: variety here is what makes the scorer general."""
+
+N_TOOLS = 300
 
 
 class Page(NamedTuple):
@@ -24,7 +26,7 @@ class Page(NamedTuple):
 
 
 def cut(texts: Iterable[str], rng: random.Random) -> Iterator[str]:
-    """Texts of SHORTEST to LONGEST characters: long ones cut at sentence ends, short ones joined."""
+    """Texts of SHORTEST to LONGEST characters: long ones cut at a sentence, short ones joined."""
     short: list[str] = []
     for text in texts:
         rest = text
@@ -43,13 +45,14 @@ def cut(texts: Iterable[str], rng: random.Random) -> Iterator[str]:
 
 
 def spun(texts: Iterable[str], pairs: Pairs, share: float, rng: random.Random) -> Iterator[Page]:
-    """Every text as a page; a ``share`` of them go through a random tool each."""
+    """Every text as a page; a ``share`` of them go through one of N_TOOLS random tools."""
     names = sorted({name for names in pairs.values() for name in names})
+    tools = [random_tool(pairs, names, rng) for _ in range(N_TOOLS)]
     for text in texts:
-        if rng.random() >= share:
+        if rng.random() < share:
+            yield Page(*spin(text, rng.choice(tools), rng))
+        else:
             yield Page(text, [])
-            continue
-        yield Page(*spin(text, random_tool(pairs, names, rng), rng))
 
 
 def random_tool(pairs: Pairs, names: list[str], rng: random.Random) -> Tool:

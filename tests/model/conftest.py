@@ -15,6 +15,8 @@ TEXTS = [
 @pytest.fixture(scope="session")
 def ngrams():
     """A model of a few sentences, nothing pruned."""
-    chars = "".join(sorted({c for text in TEXTS for c in text if c >= "\u4e00"}) + ["，", "。"])
+    chars = "".join(
+        sorted({c for text in TEXTS for c in text if c >= "\u4e00"} | set("意进步逝世，。"))
+    )
     alphabet = Alphabet(chars)
     return language_model.train(as_ids(alphabet, TEXTS), alphabet, budget=10**6, partitions=2)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.config import Config
@@ -66,6 +66,7 @@ def test_case(case: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
+@settings(deadline=None)
 @given(data=st.binary(max_size=300))
 def test_no_bytes_raise_and_none_vanish(suffix: str, data: bytes) -> None:
     items = list(ingest("a" + suffix, io.BytesIO(data), Config()))
@@ -77,11 +78,11 @@ def test_no_bytes_raise_and_none_vanish(suffix: str, data: bytes) -> None:
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_a_disk_error_is_a_reject(suffix: str) -> None:
-    def failing() -> Iterator[bytes]:
+    def failing(_: int) -> bytes:
         raise PermissionError(13, "Permission denied")
-        yield b""
 
-    items = list(ingest("a" + suffix, BlockStream(failing()), Config()))  # type: ignore[arg-type]
+    stream = BlockStream(map(failing, [0]))
+    items = list(ingest("a" + suffix, stream, Config()))  # type: ignore[arg-type]
     expected = Reject(None, "unreadable", "the operating system says: Permission denied")
     assert items == [expected]
 
@@ -109,6 +110,7 @@ def test_doc_id_never_changes() -> None:
     assert doc_id("a", 11) != doc_id("a1", 1)
 
 
+@settings(deadline=None)
 @given(st.text(), st.integers(0, 2**62))
 def test_doc_id_is_twenty_digits(source: str, record: int) -> None:
     assert len(doc_id(source, record)) == 20

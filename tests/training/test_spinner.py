@@ -6,7 +6,13 @@ from hypothesis import strategies as st
 
 from pipeline.training.spinner import Tool, spin
 
-LINES = {"分别": ["分辨"], "死": ["逝世"], "不对": ["错误"], "检查": ["检讨", "查看"], "大": ["年夜"]}
+LINES = {
+    "分别": ["分辨"],
+    "死": ["逝世"],
+    "不对": ["错误"],
+    "检查": ["检讨", "查看"],
+    "大": ["年夜"],
+}
 TEXTS = st.text("分别抱怨死人不对称检查最大的,。\n", max_size=80)
 
 

@@ -1,0 +1,63 @@
+# Cleans INPUT into OUTPUT. `make help` lists what there is; each recipe is one command.
+INPUT   ?= seeds
+OUTPUT  ?= data
+WORKERS ?= $(shell getconf _NPROCESSORS_ONLN)
+ENGINE  ?= local
+PYTHON  ?= python3
+UV      ?= uv
+
+PY        = .venv/bin/python
+READY     = .venv/.ready
+READY_DEV = .venv/.ready-dev
+PIPELINE  = $(PY) -m pipeline
+OPTIONS   = --workers "$(WORKERS)" --engine "$(ENGINE)"
+PINS      = $(UV) pip compile pyproject.toml --quiet --universal --generate-hashes --no-annotate
+SAYS      = --custom-compile-command "make lock"
+
+.DEFAULT_GOAL := run
+.PHONY: run ingest normalise flag segment write test lint format lock clean help
+
+run: $(READY)  ## clean INPUT into tables under OUTPUT (what `make` alone does)
+	@$(PIPELINE) run "$(INPUT)" "$(OUTPUT)" $(OPTIONS)
+
+ingest: $(READY)  ## only decode the files of INPUT
+	@$(PIPELINE) ingest "$(INPUT)" "$(OUTPUT)/1-ingested" $(OPTIONS)
+
+normalise: ingest  ## the stages up to normalised text
+	@$(PIPELINE) normalise "$(OUTPUT)/1-ingested" "$(OUTPUT)/2-normalised" $(OPTIONS)
+
+flag: normalise  ## the stages up to flagged substitutions
+	@$(PIPELINE) flag "$(OUTPUT)/2-normalised" "$(OUTPUT)/3-flagged" $(OPTIONS)
+
+segment: flag  ## the stages up to sentences
+	@$(PIPELINE) segment "$(OUTPUT)/3-flagged" "$(OUTPUT)/4-segmented" $(OPTIONS)
+
+write: segment  ## all stages, one after another: the same tables as `make`
+	@$(PIPELINE) write "$(OUTPUT)/4-segmented" "$(OUTPUT)/corpus" $(OPTIONS)
+
+test: $(READY_DEV)  ## run the tests
+	@$(PY) -m pytest
+
+lint: $(READY_DEV)  ## check style and types
+	@$(PY) -m ruff check && $(PY) -m ruff format --check && $(PY) -m mypy --strict pipeline
+
+format: $(READY_DEV)  ## lay the code out as `make lint` wants it
+	@$(PY) -m ruff check --fix --quiet; $(PY) -m ruff format
+
+lock:  ## choose the versions again, with uv
+	@$(PINS) $(SAYS) -o requirements.txt && $(PINS) $(SAYS) --extra dev -c requirements.txt -o requirements-dev.txt
+
+clean:  ## delete what was made under OUTPUT; INPUT stays
+	@rm -rf "$(OUTPUT)/1-ingested" "$(OUTPUT)/2-normalised" "$(OUTPUT)/3-flagged" "$(OUTPUT)/4-segmented" "$(OUTPUT)/corpus"
+
+help:  ## this list
+	@awk -F ':[^#]*## ' '/^[a-z]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed: name one with make PYTHON=...") if sys.version_info < (3, 11) else None' && $(PYTHON) -m venv .venv
+
+$(READY): requirements.txt | .venv/bin/python
+	@echo "setting up .venv" >&2 && $(PY) -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements.txt && touch $@
+
+$(READY_DEV): requirements-dev.txt | .venv/bin/python
+	@echo "setting up .venv for development" >&2 && $(PY) -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements-dev.txt && touch $@

@@ -1,0 +1,85 @@
+"""`make`, run for real on three small texts."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import pipeline
+from pipeline.stages import STAGES
+from tests.conftest import ROOT, contents, write_texts
+
+pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="there is no make")
+
+
+def make(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """With the Python of these tests, so that no `.venv` is set up."""
+    ready = ["-o", ".venv/.ready", "-o", ".venv/.ready-dev", f"PY={sys.executable}"]
+    command = ["make", "--no-print-directory", *ready, *map(str, arguments)]
+    return subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300
+    )
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> list[str]:
+    folder = tmp_path / "two words"  # quoted everywhere, or this fails
+    return [f"INPUT={write_texts(folder / 'in', 3)}", f"OUTPUT={folder / 'out'}"]
+
+
+def test_make_and_make_again(paths: list[str], tmp_path: Path) -> None:
+    done = make(*paths, "WORKERS=1")
+    assert (done.returncode, done.stdout.count("\n")) == (0, 1)
+    assert len(pipeline.read("documents", tmp_path / "two words" / "out")) == 3
+    again = make(*paths)
+    assert again.stderr.splitlines() == [f"{name}: up to date" for name in STAGES]
+
+
+def test_the_targets_of_the_stages_make_the_same(paths: list[str], tmp_path: Path) -> None:
+    out = tmp_path / "two words" / "out"
+    assert make(*paths).returncode == 0
+    whole = contents(out)
+    make("clean", *paths)
+    assert make("write", *paths).returncode == 0
+    assert contents(out) == whole
+
+
+def test_a_failure_is_a_failure_of_make(tmp_path: Path) -> None:
+    done = make(f"INPUT={tmp_path / 'none'}", f"OUTPUT={tmp_path / 'out'}")
+    assert done.returncode == 2
+    assert f"pipeline run: {tmp_path / 'none'} does not exist" in done.stderr
+
+
+def test_clean_deletes_what_was_made_and_nothing_else(paths: list[str], tmp_path: Path) -> None:
+    out = tmp_path / "two words" / "out"
+    make(*paths)
+    (out / ".gitkeep").touch()
+    before = contents(tmp_path / "two words" / "in")
+    assert make("clean", *paths).returncode == 0
+    assert contents(out) == {".gitkeep": b""}
+    assert contents(tmp_path / "two words" / "in") == before
+
+
+def test_help_lists_every_target() -> None:
+    listed = {line.split()[0] for line in make("help").stdout.splitlines()}
+    assert {"run", "test", "lint", "clean", "help", *STAGES} <= listed
+
+
+def test_another_engine_is_passed_on(paths: list[str]) -> None:
+    assert "use --engine local" in make(*paths, "ENGINE=spark").stderr
+
+
+def test_an_old_python_is_refused_by_name(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    (tmp_path / "requirements.txt").touch()
+    old = tmp_path / "python3"
+    code = "import sys; sys.version_info = (3, 10); exec(sys.argv[2])"
+    old.write_text(f"#!/bin/sh\nexec {sys.executable} -c '{code}' \"$@\"\n")
+    old.chmod(0o755)
+    command = ["make", "run", f"PYTHON={old}"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("Python 3.11 or later is needed: name one with make PYTHON=")
+    assert not (tmp_path / ".venv").exists()
