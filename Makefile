@@ -3,6 +3,9 @@ INPUT   ?= seeds
 OUTPUT  ?= data
 WORKERS ?= $(shell getconf _NPROCESSORS_ONLN)
 ENGINE  ?= local
+MODEL   ?= pipeline/model/shipped
+CORPUS  ?= ../shared/corpora/train.jsonl.zst
+LEXICA  ?= ../shared/lexica
 PYTHON  ?= python3
 UV      ?= uv
 
@@ -10,12 +13,12 @@ PY        = .venv/bin/python
 READY     = .venv/.ready
 READY_DEV = .venv/.ready-dev
 PIPELINE  = $(PY) -m pipeline
-OPTIONS   = --workers "$(WORKERS)" --engine "$(ENGINE)"
+OPTIONS   = --workers "$(WORKERS)" --engine "$(ENGINE)" --model "$(MODEL)"
 PINS      = $(UV) pip compile pyproject.toml --quiet --universal --generate-hashes --no-annotate
 SAYS      = --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := run
-.PHONY: run ingest normalise flag segment write test lint format lock clean help
+.PHONY: run ingest normalise flag segment write train test lint format lock clean help
 
 run: $(READY)  ## clean INPUT into tables under OUTPUT (what `make` alone does)
 	@$(PIPELINE) run "$(INPUT)" "$(OUTPUT)" $(OPTIONS)
@@ -34,6 +37,9 @@ segment: flag  ## the stages up to sentences
 
 write: segment  ## all stages, one after another: the same tables as `make`
 	@$(PIPELINE) write "$(OUTPUT)/4-segmented" "$(OUTPUT)/corpus" $(OPTIONS)
+
+train: $(READY_DEV)  ## learn MODEL from the text in CORPUS and the word lists in LEXICA
+	@$(PIPELINE) train "$(CORPUS)" "$(LEXICA)" "$(MODEL)"
 
 test: $(READY_DEV)  ## run the tests
 	@$(PY) -m pytest

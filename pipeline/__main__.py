@@ -2,6 +2,7 @@
 
 # ruff: noqa: PLC0415, T201 - a command imports what it needs when it runs; this is where we print
 import argparse
+import logging
 import os
 import signal
 import sys
@@ -179,11 +180,32 @@ def _inspect(args: argparse.Namespace) -> None:
         inspect(path.name, stream, config, sys.stdout)
 
 
+# --- train
+
+
+def _train_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("corpus", type=Path, metavar="CORPUS", help="text: a file, or a folder")
+    parser.add_argument("lexica", type=Path, metavar="LEXICA", help="a folder of word lists")
+    parser.add_argument("target", type=Path, metavar="MODEL", help="a folder for the model")
+
+
+def _train(args: argparse.Namespace) -> None:
+    from pipeline.training.build import PAIRS_FILE, Settings, build
+
+    for path in (args.corpus, args.lexica / PAIRS_FILE):
+        if not path.exists():
+            raise UsageError(f"{path} does not exist")
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
+    build(args.corpus, args.lexica, args.target, Settings())
+    print(f"{args.target}: a model; `--model` uses it")
+
+
 COMMANDS: Mapping[str, Command] = {
     "run": Command("do all stages: files to tables", _run_arguments, _run),
     **{
         name: Command(stage.summary, _stage_arguments, _run_stage) for name, stage in STAGES.items()
     },
+    "train": Command("learn a model from text and word lists", _train_arguments, _train),
     "inspect": Command("show what is flagged in a text", _inspect_arguments, _inspect),
 }
 

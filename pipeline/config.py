@@ -9,8 +9,9 @@ SHIPPED_MODEL = Path(__file__).parent / "model" / "shipped"
 class Config(NamedTuple):
     """Settings of a run. A changed one reruns the stages that read it."""
 
-    max_document_chars: int = 64_000_000
-    """A longer record is rejected as `too_large`: beyond it a worker's memory is not bounded."""
+    max_document_chars: int = 20_000_000
+    """A longer record is rejected as `too_large`: beyond it a worker's memory is not bounded.
+    20 million characters are 60 MB of Chinese in UTF-8, forty times 红楼梦."""
 
     shard_chars: int = 4_000_000
     """A part is closed once it holds this many characters of `raw` (about 12 MB of UTF-8)."""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.model.arrays import Doubles, Floats, Ints, Words
-from pipeline.model.channel import MAX_LENGTH, N_FAMILIES, Channel
+from pipeline.model.channel import N_FAMILIES, Channel
 from pipeline.model.sites import Batch, Candidates, Sites
 
 SITE_FEATURES = (
@@ -37,9 +37,7 @@ DOCUMENT_FEATURES = (
     "others_top",  # mean of the ten best of them
     "others_sure",  # log(1 + number of them above one half)
     "document_length",  # log
-    "others_rate",  # mean first-pass probability of the others of this surface length
     "family_share",  # share of all suspicion against others that falls on one family of spinners
-    "family_rate",  # mean first-pass probability of the others of that family
     "own",  # the site's first-pass log odds
 )
 
@@ -154,39 +152,23 @@ def document_features(batch: Batch, sites: Sites, family: Words, odds: Floats) -
         _top_of_others(sites.document, p, n, 10),
         np.log1p(sure),
         np.log(length[sites.document]),
-        _rate(sites.document * MAX_LENGTH + sites.end - sites.start - 1, p, n * MAX_LENGTH),
-        *_family_shares(sites.document, p, n, family, others),
+        _family_share(sites.document, p, n, family, others),
         odds,
     ]
     return np.stack(columns, axis=1).astype(np.float32)
 
 
-def _rate(group: Ints, p: Doubles, n: int) -> Doubles:
-    """Mean of the others of each site's group, drawn towards 2% where they are few."""
-    others = np.bincount(group, p, n)[group] - p
-    count = np.bincount(group, minlength=n)[group] - 1
-    mean: Doubles = (others + 0.02) / (count + 1.0)
-    return mean
-
-
-def _family_shares(
-    document: Ints, p: Doubles, n: int, family: Words, others: Doubles
-) -> tuple[Doubles, Doubles]:
-    """For the family of spinners that explains most of the suspicion against the other sites of
-    the document, among those that know the site's pair: its share of that suspicion, and the mean
-    probability of the others that it knows. A page is spun by one tool, and where a tool has been,
-    it has replaced most of what it could.
+def _family_share(document: Ints, p: Doubles, n: int, family: Words, others: Doubles) -> Doubles:
+    """Of the suspicion against the other sites, the largest share that one of the site's families
+    explains: a page is spun by one tool, and its list is then seen all over it.
     """
-    share, rate = np.zeros(len(p)), np.zeros(len(p))
+    best = np.zeros(len(p))
     for bit in range(N_FAMILIES):
         member = (family >> np.uint32(bit)) & np.uint32(1) > 0
         if member.any():
             mass = np.bincount(document, p * member, n)[document] - p * member
-            count = np.bincount(document, member, n)[document] - member
-            better = member & (mass > share)
-            share = np.where(better, mass, share)
-            rate = np.where(better, (mass + 0.02) / (count + 1.0), rate)
-    return share / (others + 0.5), rate
+            best = np.where(member, np.maximum(best, mass), best)
+    return best / (others + 0.5)
 
 
 def _top_of_others(document: Ints, p: Doubles, n: int, k: int) -> Floats:

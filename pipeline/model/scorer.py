@@ -102,15 +102,24 @@ class Scorer(NamedTuple):
         return float(f.page_features(probabilities, n_chars) @ self.page)
 
     def save(self, directory: Path, card: dict[str, object]) -> None:
-        """Write the model into ``directory``, and ``card``, how it came about, beside it."""
+        """Write the model into ``directory``, and ``card``, how it came about, beside it.
+
+        Each file is written elsewhere and then renamed: a process that has the old one mapped into
+        its memory keeps it.
+        """
+        draft = directory.with_name(f"{directory.name}.tmp")
+        draft.mkdir(parents=True, exist_ok=True)
         directory.mkdir(parents=True, exist_ok=True)
-        self.ngrams.save(directory)
-        self.channel.save(directory)
-        self.alone.save(directory / "alone.npz")
-        self.together.save(directory / "together.npz")
-        np.save(directory / "page.npy", self.page)
+        self.ngrams.save(draft)
+        self.channel.save(draft)
+        self.alone.save(draft / "alone.npz")
+        self.together.save(draft / "together.npz")
+        np.save(draft / "page.npy", self.page)
         text = json.dumps(card, ensure_ascii=False, indent=1)
-        (directory / "card.json").write_text(text + "\n", encoding="utf-8")
+        (draft / "card.json").write_text(text + "\n", encoding="utf-8")
+        for path in sorted(draft.iterdir()):
+            path.replace(directory / path.name)
+        draft.rmdir()
 
 
 @lru_cache(maxsize=2)

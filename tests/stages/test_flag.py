@@ -23,7 +23,14 @@ def found(text):
 
 
 @pytest.mark.parametrize("case", cases("wild.jsonl"), ids=lambda case: case["label"])
-def test_spun_sentences(case):
+def test_spun_pages(case):
+    got = {(f.surface, f.suggestion) for f in found(case["input"])}
+    assert got >= {tuple(pair) for pair in case["expected"]}
+
+
+@pytest.mark.xfail(strict=True, reason="known failures")
+@pytest.mark.parametrize("case", cases("known-failures.jsonl"), ids=lambda case: case["label"])
+def test_what_is_missed_so_far(case):
     got = {(f.surface, f.suggestion) for f in found(case["input"])}
     assert got >= {tuple(pair) for pair in case["expected"]}
 
