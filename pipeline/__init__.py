@@ -70,6 +70,7 @@ def segment(text: str) -> list[Sentence]:
 def clean(raw: str, config: Config | None = None) -> Cleaned:
     """Do all of it to one text, as `python -m pipeline run` would.
 
+    >>> import pipeline
     >>> pipeline.clean("他说：“是。”她走了。").text
     '他说：“是。”她走了。'
     """

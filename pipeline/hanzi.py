@@ -2,8 +2,11 @@
 
 import re
 
-HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af]+")
-"""Runs of CJK unified and compatibility ideographs, extensions A to H (Unicode 16, Blocks.txt)."""
+HAN_RANGES = ((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x323AF))
+"""CJK unified and compatibility ideographs, extensions A to H (Unicode 16, Blocks.txt)."""
+
+HAN = re.compile("[" + "".join(f"{chr(low)}-{chr(high)}" for low, high in HAN_RANGES) + "]+")
+"""Runs of them."""
 
 
 def count_han(text: str) -> int:

@@ -6,10 +6,12 @@ command`, each at least once and none that does not exist; and the directory of 
 """
 
 import re
+from pathlib import Path
 
 import pytest
 
-from pipeline.__main__ import COMMANDS
+import pipeline
+from pipeline.__main__ import COMMANDS, main
 from pipeline.config import Config
 from pipeline.schema import TABLES
 from pipeline.stages import STAGES, load
@@ -74,3 +76,28 @@ def test_lock_files_name_no_host() -> None:
         text = (ROOT / name).read_text(encoding="utf-8")
         assert "://" not in text
         assert "--hash=sha256:" in text
+
+
+def test_the_readmes_example_runs_on_the_seed(
+    readme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", str(ROOT / "seeds"), str(tmp_path / "data"), "--workers", "1"]) == 0
+    monkeypatch.chdir(tmp_path)
+    capsys.readouterr()
+    [example] = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    exec(compile(example, "README.md", "exec"), {})
+    printed = capsys.readouterr().out
+    assert "000_d0eda88e532151bc.txt" in printed
+    assert re.search(r"逝世 +死 ", printed)
+
+
+def test_the_readmes_sample_is_what_comes_out(readme: str) -> None:
+    text = next((ROOT / "seeds").iterdir()).read_text(encoding="utf-8")
+    cleaned = pipeline.clean(text)
+    flags = {
+        (flag["surface"], flag["suggestion"], f"{flag['probability']:.2f}")
+        for flag in cleaned.flags
+    }
+    shown = re.findall(r"\[(\w+)→(\w+) ([01]\.\d\d)\]", readme)
+    assert len(shown) >= 10
+    assert set(shown) <= flags

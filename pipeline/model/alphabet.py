@@ -46,7 +46,7 @@ def _class_of(char: str) -> int | None:
 class Alphabet:
     r"""Maps text to ids. ``chars`` lists those that have an id of their own, in order.
 
-    >>> Alphabet("的一").ids("的,1\\n").tolist()
+    >>> Alphabet("的一").ids("的,1\n").tolist()
     [6, 1, 2, 0]
     """
 

@@ -9,12 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.config import Config
+from pipeline.hanzi import HAN_RANGES
 from pipeline.schema import TABLES
 from pipeline.spans import Alignment
 
 Ints = npt.NDArray[np.int64]
-
-HAN = ((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x323AF))
 
 
 def restored(text: str, replacements: list[tuple[int, int, str]]) -> str:
@@ -79,7 +78,7 @@ class _Texts:
         """Han characters of each text."""
         points = np.frombuffer(self._used.tobytes().decode().encode("utf-32-le"), np.uint32)
         han = np.zeros(len(points), np.bool_)
-        for low, high in HAN:
+        for low, high in HAN_RANGES:
             han |= (points - np.uint32(low)) <= high - low  # below `low` it wraps to a large number
         total = np.concatenate([[0], np.cumsum(han)])
         first = self.first - np.arange(len(self.first))

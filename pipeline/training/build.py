@@ -1,6 +1,5 @@
 """`make train`: from a folder of text and a folder of word lists to everything that ships."""
 
-import hashlib
 import logging
 import random
 from collections import Counter
@@ -11,6 +10,7 @@ from pipeline.model.alphabet import Alphabet
 from pipeline.model.arrays import Ids
 from pipeline.model.channel import Channel, Pair
 from pipeline.model.scorer import Scorer
+from pipeline.storage import file_hash
 from pipeline.training import language_model
 from pipeline.training.corpus import documents, is_held_out
 from pipeline.training.fit import fit
@@ -53,8 +53,15 @@ def build(corpus: Path, lexica: Path, output: Path, settings: Settings) -> Score
     pages = list(spun(texts[: settings.pages], pairs, settings.spun_share, rng))
     log.info("%d pages, %d spun", len(pages), sum(bool(page.truth) for page in pages))
     scorer = fit(ngrams, channel, pages, settings.seed)
-    scorer.save(output, {"settings": settings._asdict(), "made_from": _sources(corpus, lexica)})
+    scorer.save(output, card(corpus, lexica, settings))
     return scorer
+
+
+def card(corpus: Path, lexica: Path, settings: Settings) -> dict[str, object]:
+    """How a model came about: the settings, and name and SHA-256 of every file that went in."""
+    files = sorted(p for p in corpus.rglob("*") if p.is_file()) if corpus.is_dir() else [corpus]
+    made_from = {path.name: file_hash(path) for path in (*files, lexica / PAIRS_FILE)}
+    return {"settings": settings._asdict(), "made_from": made_from}
 
 
 def known(pairs: Pairs) -> dict[tuple[str, str], Pair]:
@@ -78,14 +85,3 @@ def _read(corpus: Path, settings: Settings) -> tuple[Ids, list[str], Alphabet]:
         raise ValueError(f"{corpus} holds no readable text")
     alphabet = Alphabet.of_counts(frequency, settings.least_count)
     return as_ids(alphabet, texts), held, alphabet
-
-
-def _sources(*folders: Path) -> dict[str, str]:
-    """Name and SHA-256 of every file that went in."""
-    files = [p for f in folders for p in (sorted(f.rglob("*")) if f.is_dir() else [f])]
-    return {p.name: _sha256(p) for p in files if p.is_file()}
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
