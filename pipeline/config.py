@@ -23,7 +23,7 @@ class Config(NamedTuple):
     """A flag counts (`n_flags`, `spin_rate`) from this probability on."""
 
     restore_probability: float = 0.8
-    """`restored` replaces a span from this probability on: see the model card for its precision."""
+    """`restored` replaces a span from this probability on."""
 
     model: str = str(SHIPPED_MODEL)
     """Directory of the detector's model. Its files' hashes, not its path, go into the stage key."""

@@ -115,7 +115,7 @@ STAGE_COLUMNS: Mapping[str, pa.Schema] = {
     "flag": pa.schema(
         [
             field("flags", struct_list(*FLAG_FIELDS), "suspected spans, in order, disjoint"),
-            field("n_flags", pa.int32(), "flags of probability 0.5 and more"),
+            field("n_flags", pa.int32(), "flags of at least `flag_probability`, by default 0.5"),
             field("spin_rate", pa.float32(), "expected share of Han characters in flags"),
             field("spun_probability", pa.float32(), "probability that the document was spun"),
         ]
@@ -175,7 +175,7 @@ TABLES: Mapping[str, pa.Schema] = {
                 "text", pa.string(), "the sentence; a document's sentences, joined, are its text"
             ),
             field("restored", pa.string(), "the sentence with every sure flag's suggestion put in"),
-            field("n_flags", pa.int32(), "flags of probability 0.5 and more that start in it"),
+            field("n_flags", pa.int32(), "those of the document's n_flags that start in it"),
             field(
                 "max_flag_probability",
                 pa.float32(),

@@ -9,6 +9,7 @@ import numpy as np
 
 from pipeline.model.arrays import Doubles, Floats, Ints, Words
 from pipeline.model.channel import N_FAMILIES, Channel
+from pipeline.model.odds import probability
 from pipeline.model.sites import Batch, Candidates, Sites
 
 SITE_FEATURES = (
@@ -142,7 +143,7 @@ def document_features(batch: Batch, sites: Sites, family: Words, odds: Floats) -
 
     ``family`` and ``odds`` (of the first pass) belong to the best candidate of each site.
     """
-    p = 1.0 / (1.0 + np.exp(-odds.astype(np.float64)))
+    p = probability(odds)
     n = len(batch.starts)
     length = np.maximum(1, batch.ends - batch.starts)
     others = np.bincount(sites.document, p, n)[sites.document] - p

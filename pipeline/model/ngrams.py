@@ -93,9 +93,7 @@ class NgramModel:
             found &= known[..., 1:]  # its suffix
             found &= known[..., :-1]  # and its prefix are kept too, or it is a false match
             backed = scores[..., n - 1 :] + np.where(known[..., :-1], backoff[..., :-1], 0)
-            own = self._loss_of[
-                (entry >> np.uint32(BACKOFF_BITS)) & np.uint32((1 << LOG_PROB_BITS) - 1)
-            ]
+            own = self._loss_of[(entry >> np.uint32(BACKOFF_BITS)) & _LOSS_MASK]
             scores[..., n - 1 :] = np.where(found, own, backed)
             backoff = self._backoff_of[entry & _BACKOFF_MASK]
             known = found

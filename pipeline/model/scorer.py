@@ -5,6 +5,7 @@ same document are: one odd word is noise in a clean page, and near certain in a 
 """
 
 import json
+import shutil
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +17,7 @@ from pipeline.model.arrays import Doubles, Floats, Ints, Words
 from pipeline.model.channel import Channel
 from pipeline.model.ngrams import NgramModel
 from pipeline.model.ngrams import load as load_ngrams
+from pipeline.model.odds import probability
 from pipeline.model.sites import (
     Batch,
     Candidates,
@@ -23,8 +25,13 @@ from pipeline.model.sites import (
     batch_of,
     candidates,
     find_sites,
+    worth_judging,
 )
 from pipeline.model.trees import Trees
+
+
+FORMAT = 2
+"""Raised with every change after which the files of an older model no longer fit the code."""
 
 
 class Found(NamedTuple):
@@ -47,14 +54,16 @@ class Judged(NamedTuple):
     """Log odds of the first pass."""
     log_odds: Floats
     """Log odds of the second pass."""
+    probability: Floats
+    """The same as probabilities."""
 
-    @property
-    def probability(self) -> Floats:
-        return (1.0 / (1.0 + np.exp(-self.log_odds.astype(np.float64)))).astype(np.float32)
+    @classmethod
+    def of(cls, found: Found, alone: Floats, log_odds: Floats) -> "Judged":
+        return cls(found, alone, log_odds, probability(log_odds).astype(np.float32))
 
 
 def find(model: NgramModel, channel: Channel, texts: list[str]) -> Found:
-    """Every site of the texts."""
+    """Every site of the texts that is worth judging."""
     batch = batch_of(model, texts)
     log_probs = model.log_probs(batch.ids)
     start, term = channel.matches(batch.ids)
@@ -62,8 +71,8 @@ def find(model: NgramModel, channel: Channel, texts: list[str]) -> Found:
     surface = channel.is_surface[term]
     at, what = start[surface], term[surface]
     sites = find_sites(batch, log_probs, at, what, channel.length[what])
-    found = candidates(batch, model, channel, sites)
-    best = f.best_candidates(found, len(at))
+    sites, found = worth_judging(sites, candidates(batch, model, channel, sites))
+    best = f.best_candidates(found, len(sites.start))
     original = found.original[best.candidate]
     counted = [
         f.counts_in_documents(document, term, sites.document, wanted, len(channel.terms))
@@ -95,7 +104,7 @@ class Scorer(NamedTuple):
         alone = self.alone.log_odds(found.features)
         others = f.document_features(found.batch, found.sites, families(self.channel, found), alone)
         rows = np.concatenate([found.features, others], axis=1)
-        return Judged(found, alone, self.together.log_odds(rows))
+        return Judged.of(found, alone, self.together.log_odds(rows))
 
     def spun_log_odds(self, probabilities: Floats, n_chars: int) -> float:
         """Log odds that a document of ``n_chars`` with these flags was spun."""
@@ -108,14 +117,15 @@ class Scorer(NamedTuple):
         its memory keeps it.
         """
         draft = directory.with_name(f"{directory.name}.tmp")
-        draft.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(draft, ignore_errors=True)  # what a killed training may have left
+        draft.mkdir(parents=True)
         directory.mkdir(parents=True, exist_ok=True)
         self.ngrams.save(draft)
         self.channel.save(draft)
         self.alone.save(draft / "alone.npz")
         self.together.save(draft / "together.npz")
         np.save(draft / "page.npy", self.page)
-        text = json.dumps(card, ensure_ascii=False, indent=1)
+        text = json.dumps({"format": FORMAT, **card}, ensure_ascii=False, indent=1)
         (draft / "card.json").write_text(text + "\n", encoding="utf-8")
         for path in sorted(draft.iterdir()):
             path.replace(directory / path.name)
@@ -126,8 +136,13 @@ class Scorer(NamedTuple):
 def load(directory: Path) -> Scorer:
     """The scorer saved in ``directory``; its large table is memory-mapped.
 
-    Raises FileNotFoundError if a file of the model is missing.
+    Raises FileNotFoundError if a file of the model is missing, and ValueError if it was made by
+    another version of this code.
     """
+    card = json.loads((directory / "card.json").read_text(encoding="utf-8"))
+    if card.get("format") != FORMAT:
+        found = f"format {card.get('format')}, not {FORMAT}"
+        raise ValueError(f"the model in {directory} has {found}: make it again with `make train`")
     ngrams = load_ngrams(directory)
     return Scorer(
         ngrams,

@@ -8,12 +8,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.model.arrays import Floats, Ids, Ints
+from pipeline.model.arrays import Bools, Floats, Ids, Ints
 from pipeline.model.channel import MAX_LENGTH, Channel
 from pipeline.model.ngrams import ORDER, NgramModel
 
 CONTEXT = ORDER - 1
 """Characters after a site whose probability depends on what stands in it."""
+
+
+LEAST_TOTAL = -2.0
+"""Log sum over a site's originals of exp(gain + prior) below which it is not judged, in nats. On
+600 simulated pages 1.4% of the substituted sites lay below, and the trees were sure of none. Seven
+eighths of the sites of clean pages lay below, too: the trees are the slowest part by far.
+"""
 
 
 class Batch(NamedTuple):
@@ -36,6 +43,17 @@ class Sites(NamedTuple):
     lowest: Floats
     """Lowest log probability of one character among all those."""
 
+    def take(self, rows: Bools) -> "Sites":
+        return Sites(
+            self.start[rows],
+            self.end[rows],
+            self.term[rows],
+            self.document[rows],
+            self.before[rows],
+            self.after[rows],
+            self.lowest[rows],
+        )
+
 
 class Candidates(NamedTuple):
     site: Ints
@@ -47,6 +65,16 @@ class Candidates(NamedTuple):
     """log P(site and context with the original) - log P(as they stand), nats."""
     gain_inside: Floats
     """The part of the gain that the site's own characters make."""
+
+    def take(self, rows: Bools) -> "Candidates":
+        return Candidates(
+            self.site[rows],
+            self.pair[rows],
+            self.original[rows],
+            self.prior[rows],
+            self.gain[rows],
+            self.gain_inside[rows],
+        )
 
 
 def batch_of(model: NgramModel, texts: list[str]) -> Batch:
@@ -99,6 +127,17 @@ def candidates(batch: Batch, model: NgramModel, channel: Channel, sites: Sites) 
     gain_inside = inside - sites.before[site]
     gain = gain_inside + behind - sites.after[site]
     return Candidates(site, pair, original, channel.log_prior[pair], gain, gain_inside)
+
+
+def worth_judging(sites: Sites, found: Candidates) -> tuple[Sites, Candidates]:
+    """The sites, with their candidates, whose originals together gain LEAST_TOTAL or more."""
+    starts = np.searchsorted(found.site, np.arange(len(sites.start)))
+    score = found.gain + found.prior
+    total = np.logaddexp.reduceat(score, starts) if len(starts) else score
+    kept = total >= LEAST_TOTAL
+    number = np.cumsum(kept) - 1
+    left = found.take(kept[found.site])
+    return sites.take(kept), left._replace(site=number[left.site])
 
 
 def _windows(

@@ -38,9 +38,9 @@ STAGES: Mapping[str, Stage] = {
     "flag": Stage(
         "3-flagged",
         "mark what a machine probably substituted, with what probably stood there",
-        reads=("text", "lines"),
+        reads=("text",),
         settings=("keep_probability", "flag_probability"),
-        packages=("jieba", "numpy"),
+        packages=("numpy",),
         model=True,
     ),
     "segment": Stage(

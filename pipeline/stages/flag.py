@@ -9,6 +9,7 @@ import pyarrow as pa
 from pipeline.config import Config
 from pipeline.detectors import DETECTORS
 from pipeline.hanzi import count_han
+from pipeline.model.odds import probability
 from pipeline.schema import STAGE_COLUMNS
 from pipeline.spans import Flag, Verdict
 
@@ -43,7 +44,7 @@ def _merged(text: str, verdicts: list[Verdict]) -> Flagged:
     flags = _disjoint([f for verdict in verdicts for f in verdict.flags])
     odds = [v.spun_log_odds for v in verdicts if v.spun_log_odds is not None]
     expected = sum(f.probability * (f.end - f.start) for f in flags)
-    spun = 1.0 / (1.0 + np.exp(-max(odds, default=-20.0)))
+    spun = probability(max(odds, default=-20.0))
     return Flagged(flags, min(1.0, expected / max(1, count_han(text))), float(spun))
 
 
@@ -62,7 +63,7 @@ def _disjoint(flags: list[Flag]) -> list[Flag]:
 def run(docs: pa.RecordBatch, config: Config) -> pa.RecordBatch:
     """The columns of `flag` for a batch with the column ``text``."""
     flagged = flag_all(docs.column("text").to_pylist(), config)
-    counts = [sum(f.probability >= config.flag_probability for f in one.flags) for one in flagged]
+    counts = [_count(one.flags, config.flag_probability) for one in flagged]
     return pa.record_batch(
         [
             pa.array([[_row(f) for f in one.flags] for one in flagged], SCHEMA.field("flags").type),
@@ -72,6 +73,11 @@ def run(docs: pa.RecordBatch, config: Config) -> pa.RecordBatch:
         ],
         schema=SCHEMA,
     )
+
+
+def _count(flags: list[Flag], least: float) -> int:
+    """In 32 bits, as the tables hold the probabilities: so they count the same."""
+    return int((np.array([f.probability for f in flags], np.float32) >= np.float32(least)).sum())
 
 
 def _row(found: Flag) -> dict[str, object]:

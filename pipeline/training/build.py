@@ -24,7 +24,7 @@ PAIRS_FILE = "spinner_pairs.tsv"
 
 
 class Settings(NamedTuple):
-    """What `make train` can be told. All of it goes into the model's card."""
+    """What decides a training besides its input. All of it goes into the model's card."""
 
     ngrams: int = 9_000_000
     """n-grams in the shipped table, 4.5 bytes each."""

@@ -21,7 +21,7 @@ PROBE_CHARS = 100
 
 class Document(NamedTuple):
     name: str
-    """Source and record, or the record's own id."""
+    """The record's own id, or name of the file and number of the record."""
     text: str
 
 

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 import lightgbm
 import numpy as np
 
+from pipeline.config import Config
 from pipeline.model import features
 from pipeline.model.arrays import Bools, Doubles, Floats, Ints, Labels
 from pipeline.model.channel import MAX_LENGTH, Channel
 from pipeline.model.ngrams import NgramModel
-from pipeline.model.scorer import Found, Judged, Scorer, families, find
+from pipeline.model.odds import probability
+from pipeline.model.scorer import Found, Scorer, families, find
 from pipeline.model.trees import Trees
 from pipeline.training.pages import Page
 
@@ -37,7 +39,12 @@ def fit(ngrams: NgramModel, channel: Channel, pages: Sequence[Page], seed: int) 
     weight = np.concatenate(
         [_weights(one, batch) for one, batch in zip(found, batches, strict=True)]
     )
-    log.info("%d sites, %d substituted, %d unclear", len(truth), (truth == 1).sum(), (~clear).sum())
+    log.info(
+        "%d sites, %d substituted, %d unclear",
+        len(truth),
+        (truth == SUBSTITUTED).sum(),
+        (~clear).sum(),
+    )
     fold = np.repeat(np.arange(len(found)) % 2, [len(one.features) for one in found])
     # The second pass must see first-pass odds as they will be: of pages that the trees did not see.
     odds = np.zeros(len(truth), dtype=np.float32)
@@ -153,10 +160,10 @@ def _page_weights(
     """Logistic regression of "this page was spun" on `page_features`."""
     rows = []
     for one, low, high in zip(found, edges[:-1], edges[1:], strict=True):
-        probability = Judged(one, odds[low:high], odds[low:high]).probability
-        counted = probability >= 0.05
+        chance = probability(odds[low:high]).astype(np.float32)
+        counted = chance >= Config().keep_probability
         for d, (first, last) in enumerate(zip(one.batch.starts, one.batch.ends, strict=True)):
-            mine = probability[counted & (one.sites.document == d)]
+            mine = chance[counted & (one.sites.document == d)]
             rows.append(features.page_features(mine, int(last - first)))
     truth = np.array([bool(page.truth) for page in pages])
     return _logistic(np.stack(rows), truth, np.where(truth, 1.0, CLEAN_WEIGHT))
@@ -166,7 +173,7 @@ def _logistic(rows: Doubles, truth: Bools, weight: Doubles) -> Doubles:
     """Weights by Newton's method, with a unit Gaussian prior that keeps separable data finite."""
     found = np.zeros(rows.shape[1])
     for _ in range(50):
-        p = 1.0 / (1.0 + np.exp(-rows @ found))
+        p = probability(rows @ found)
         slope = rows.T @ (weight * (truth - p)) - found
         curve = (rows * (weight * p * (1 - p))[:, None]).T @ rows + np.eye(len(found))
         found += np.linalg.solve(curve, slope)

@@ -29,19 +29,21 @@ def cut(texts: Iterable[str], rng: random.Random) -> Iterator[str]:
     """Texts of SHORTEST to LONGEST characters: long ones cut at a sentence, short ones joined."""
     short: list[str] = []
     for text in texts:
-        rest = text
+        rest = text.strip()
         while len(rest) > LONGEST:
             limit = rng.randint(SHORTEST, LONGEST)
-            end = max(rest.rfind("。", 0, limit), rest.rfind("\n", 0, limit)) + 1
+            end = max(rest.rfind("。", SHORTEST, limit), rest.rfind("\n", SHORTEST, limit)) + 1
             yield rest[: end or limit].strip()
-            rest = rest[end or limit :]
+            rest = rest[end or limit :].strip()
         if len(rest) >= SHORTEST:
             yield rest
             continue
         short.append(rest)
-        if sum(map(len, short)) > rng.randint(SHORTEST, LONGEST):
+        if sum(map(len, short)) >= rng.randint(SHORTEST, LONGEST):
             yield "\n".join(short)
             short = []
+    if sum(map(len, short)) >= SHORTEST:
+        yield "\n".join(short)
 
 
 def spun(texts: Iterable[str], pairs: Pairs, share: float, rng: random.Random) -> Iterator[Page]:

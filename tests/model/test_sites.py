@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from pipeline.model.channel import Channel, Pair
+from pipeline.model.features import DOCUMENT_FEATURES, SITE_FEATURES, document_features
 from pipeline.model.scorer import find
 
 PAIRS = {
@@ -54,3 +55,11 @@ def test_a_batch_is_judged_as_its_texts_are_alone(ngrams, found):
 @pytest.mark.parametrize("texts", [[], [""], ["", ""], ["a"], ["我们的工作"]])
 def test_texts_without_sites_are_no_trouble(ngrams, texts):
     assert len(find(ngrams, Channel.of_pairs(ngrams, PAIRS), texts).features) == 0
+
+
+def test_features_are_those_that_are_named(found):
+    assert found.features.shape[1] == len(SITE_FEATURES)
+    names = np.zeros(len(found.sites.start), dtype=np.uint32)
+    odds = np.zeros(len(names), dtype=np.float32)
+    others = document_features(found.batch, found.sites, names, odds)
+    assert others.shape == (len(names), len(DOCUMENT_FEATURES))

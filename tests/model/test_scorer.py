@@ -1,0 +1,53 @@
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.config import SHIPPED_MODEL
+from pipeline.model import scorer
+
+TEXT = "这种情势主义害逝世人,严峻违反了初衷。"
+
+
+@pytest.fixture
+def model():
+    return scorer.load(SHIPPED_MODEL)
+
+
+def test_probability_is_that_of_the_second_pass(model):
+    judged = model.judge([TEXT, "今天天气很好。"])
+    assert np.allclose(judged.probability, 1 / (1 + np.exp(-judged.log_odds)), atol=1e-6)
+
+
+def test_a_saved_model_judges_alike_and_leaves_no_draft(model, tmp_path):
+    model.save(tmp_path / "model", {})
+    again = scorer.load(tmp_path / "model").judge([TEXT])
+    assert np.array_equal(again.log_odds, model.judge([TEXT]).log_odds)
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_what_a_killed_training_left_is_not_taken_over(model, tmp_path):
+    (tmp_path / "model.tmp").mkdir()
+    (tmp_path / "model.tmp" / "stale.npy").write_bytes(b"?")
+    model.save(tmp_path / "model", {})
+    assert not (tmp_path / "model" / "stale.npy").exists()
+
+
+def test_a_process_that_reads_the_old_model_keeps_it(model, tmp_path):
+    model.save(tmp_path / "model", {})
+    scorer.load.cache_clear()
+    old = scorer.load(tmp_path / "model")
+    before = old.judge([TEXT]).log_odds
+    model.save(tmp_path / "model", {})
+    assert np.array_equal(old.judge([TEXT]).log_odds, before)
+
+
+def test_a_model_of_another_version_is_refused_with_advice(tmp_path):
+    shutil.copytree(SHIPPED_MODEL, tmp_path / "model")
+    card = tmp_path / "model" / "card.json"
+    content = json.loads(card.read_text(encoding="utf-8"))
+    card.write_text(json.dumps({**content, "format": -1}), encoding="utf-8")
+    with pytest.raises(ValueError, match="make train"):
+        scorer.load(Path(tmp_path / "model"))

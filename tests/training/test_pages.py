@@ -1,0 +1,25 @@
+import random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.training.pages import LONGEST, SHORTEST, cut, spun
+
+TEXTS = st.lists(st.integers(0, 3 * LONGEST).map(lambda n: ("天气很好。\n" * n)[:n]), max_size=6)
+
+
+@given(TEXTS, st.integers(0, 99))
+def test_pages_are_of_the_promised_length(texts, seed):
+    pages = list(cut(texts, random.Random(seed)))
+    assert all(SHORTEST <= len(page) <= 2 * LONGEST for page in pages)
+    lost = sum(map(len, texts)) - sum(map(len, pages))
+    assert lost <= SHORTEST + sum(text.count("\n") for text in texts)
+
+
+def test_about_the_asked_share_is_spun_and_the_rest_is_as_it_was():
+    pairs = {("天气", "气候"): frozenset({"a"}), ("很好", "不错"): frozenset({"a", "b"})}
+    texts = ["今天天气很好,我们去公园。" * 10] * 400
+    pages = list(spun(texts, pairs, 0.5, random.Random(1)))
+    clean = [page for page in pages if not page.truth]
+    assert {page.text for page in clean} == {texts[0]}
+    assert 0.35 < len(clean) / len(pages) < 0.75
