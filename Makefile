@@ -1,7 +1,7 @@
 # Cleans INPUT into OUTPUT. `make help` lists what there is; each recipe is one command.
 INPUT   ?= seeds
 OUTPUT  ?= data
-WORKERS ?= $(shell getconf _NPROCESSORS_ONLN)
+WORKERS ?=
 ENGINE  ?= local
 MODEL   ?= pipeline/model/shipped
 CORPUS  ?= ../shared/corpora/train.jsonl.zst
@@ -13,9 +13,12 @@ PY        = .venv/bin/python
 READY     = .venv/.ready
 READY_DEV = .venv/.ready-dev
 PIPELINE  = $(PY) -m pipeline
-OPTIONS   = --workers "$(WORKERS)" --engine "$(ENGINE)" --model "$(MODEL)"
+OPTIONS   = $(if $(WORKERS),--workers "$(WORKERS)") --engine "$(ENGINE)" --model "$(MODEL)"
 PINS      = $(UV) pip compile pyproject.toml --quiet --universal --generate-hashes --no-annotate
 SAYS      = --custom-compile-command "make lock"
+
+# An empty OUTPUT would make `clean` delete from the root of the disk.
+$(foreach name,INPUT OUTPUT,$(if $(strip $($(name))),,$(error $(name) is empty: name a folder)))
 
 .DEFAULT_GOAL := run
 .PHONY: run ingest normalise flag segment write train test lint format lock clean help
@@ -60,7 +63,7 @@ help:  ## this list
 	@awk -F ':[^#]*## ' '/^[a-z]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .venv/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed: name one with make PYTHON=...") if sys.version_info < (3, 11) else None' && $(PYTHON) -m venv .venv
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed: name one with make PYTHON=...") if sys.version_info < (3, 11) else None' && { $(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }; }
 
 $(READY): requirements.txt | .venv/bin/python
 	@echo "setting up .venv" >&2 && $(PY) -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements.txt && touch $@

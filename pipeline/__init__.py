@@ -10,6 +10,7 @@ Nothing heavy is imported until a function needs it.
 # ruff: noqa: PLC0415 - imports are where they are needed, so that this one is quick
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ def segment(text: str) -> list[Sentence]:
 def clean(raw: str, config: Config | None = None) -> Cleaned:
     """Do all of it to one text, as `python -m pipeline run` would.
 
+    Raises ValueError for half of a UTF-16 pair, which no table can hold.
+
     >>> import pipeline
     >>> pipeline.clean("他说：“是。”她走了。").text
     '他说：“是。”她走了。'
@@ -78,6 +81,8 @@ def clean(raw: str, config: Config | None = None) -> Cleaned:
     from pipeline.parts import clean_record
     from pipeline.records import Record
 
+    if half := re.search(r"[\ud800-\udfff]", raw):
+        raise ValueError(f"raw[{half.start()}] is half of a UTF-16 pair, {half[0]!r}: take it out")
     return Cleaned.of(clean_record("-", Record(0, raw, "utf-8"), config or Config()))
 
 

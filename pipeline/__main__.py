@@ -15,7 +15,7 @@ from typing import NamedTuple, NoReturn
 from pipeline.config import Config
 from pipeline.errors import StageError, UsageError
 from pipeline.stages import STAGES
-from pipeline.startup import leave_pandas_out
+from pipeline.startup import leave_pandas_out, open_streams
 
 ENGINES = ("local", "spark")
 
@@ -30,6 +30,7 @@ class Command(NamedTuple):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do one command. Returns the exit status: 0 done, 1 failed, 2 used wrongly."""
+    open_streams()
     args = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, _interrupt)
     if not args.debug:
@@ -49,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _fail(command: str, message: str, status: int) -> int:
-    print(f"pipeline {command}: {message}", file=sys.stderr)
+    print(" ".join(f"pipeline {command}: {message}".split()), file=sys.stderr)
     return status
 
 
@@ -57,8 +58,7 @@ def _unforeseen(
     command: str, kind: type[BaseException], error: BaseException, _: TracebackType | None
 ) -> None:
     """A bug, in one line. Python exits with 1 after it."""
-    message = " ".join(f"{kind.__name__}: {error}".split())
-    _fail(command, f"{message} (a bug; --debug shows where)", 1)
+    _fail(command, f"{kind.__name__}: {error} (a bug; --debug shows where)", 1)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
@@ -137,8 +137,13 @@ def _config(args: argparse.Namespace) -> Config:
 def _workers(args: argparse.Namespace) -> int:
     if args.engine == "spark":
         raise UsageError("the engine `spark` is not part of this version: use --engine local")
-    # Not cpu_count(): a container or a scheduler may grant fewer cores than there are.
-    return args.workers or len(os.sched_getaffinity(0))
+    return args.workers or _cores()
+
+
+def _cores() -> int:
+    """A container or a scheduler may grant fewer than there are; macOS does not tell."""
+    granted = getattr(os, "sched_getaffinity", None)
+    return len(granted(0)) if granted else os.cpu_count() or 1
 
 
 def _run(args: argparse.Namespace) -> None:

@@ -20,5 +20,4 @@ class StageError(Exception):
     def __str__(self) -> str:
         stage, part, doc_id, expected, found = self.args
         where = [stage, part, doc_id and f"document {doc_id}"]
-        line = f"{', '.join(filter(None, where))}: expected {expected}, found {found}"
-        return " ".join(line.split())
+        return f"{', '.join(filter(None, where))}: expected {expected}, found {found}"

@@ -6,14 +6,12 @@ import stat
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from pipeline.config import Config
 from pipeline.parts import SourceFile, part_chars
-from pipeline.storage import file_hash, write_json
-
-HASHES = "_files.json"
-"""Beside the parts of `ingest`: size, time of change and hash of each file. A file whose size and
-time are as they were is not read again to see whether it changed."""
+from pipeline.stages.ingest import source_of
+from pipeline.storage import HASHES, file_hash, write_json
 
 BYTES_PER_CHAR = 3
 """Of Chinese in UTF-8. Only to guess how many files make a shard."""
@@ -21,13 +19,14 @@ BYTES_PER_CHAR = 3
 
 def list_files(root: Path, target: Path, threads: int) -> list[SourceFile]:
     """Every file under ``root``, or the one that it is, in an order that is always the same."""
-    known = _known(target)
-    found = sorted(_walk(root)) if root.is_dir() else [_entry(root.parent, root)]
+    real = root.resolve()
+    known = _known(target, real)
+    found = sorted(_walk(root, real)) if root.is_dir() else [_entry(root.parent, root, real)]
     with ThreadPoolExecutor(threads) as pool:
         files = list(pool.map(lambda file: _with_hash(file, known), found))
-    hashes = {f.source: [f.size, f.modified, f.hash] for f in files if not f.problem}
+    hashes = {f.source: [*_stamp(f), f.hash] for f in files if not f.problem}
     if hashes != known:
-        write_json(target / HASHES, hashes)
+        write_json(target / HASHES, {"input": str(real), "files": hashes})
     return files
 
 
@@ -46,25 +45,35 @@ def shards(files: list[SourceFile], config: Config) -> list[tuple[SourceFile, ..
     return [*made, tuple(shard)] if shard or not made else made
 
 
-def _known(target: Path) -> Mapping[str, list[int | str]]:
+def _known(target: Path, real: Path) -> Mapping[str, Any]:
+    """The stamp and hash of each file of this INPUT, if they were noted.
+
+    A file whose stamp is as it was is not read again to see whether it changed.
+    """
     try:
-        known: Mapping[str, list[int | str]] = json.loads((target / HASHES).read_bytes())
+        match json.loads((target / HASHES).read_bytes()):
+            case {"input": path, "files": dict(files)} if path == str(real):
+                return files
     except (FileNotFoundError, ValueError):
-        return {}
-    return known
+        pass
+    return {}
 
 
-def _walk(root: Path) -> Iterator[SourceFile]:
+def _stamp(file: SourceFile) -> list[int]:
+    return [file.size, file.modified, file.changed, file.inode]
+
+
+def _walk(root: Path, real: Path) -> Iterator[SourceFile]:
     unread: list[OSError] = []
     for folder, folders, names in os.walk(root, onerror=unread.append):
         here = Path(folder)
         links = [name for name in folders if (here / name).is_symlink()]
-        yield from (_entry(root, here / name) for name in (*names, *links))
+        yield from (_entry(root, here / name, real) for name in (*names, *links))
     for error in unread:
         yield _unread(root, Path(error.filename), error.strerror or "unreadable folder")
 
 
-def _entry(root: Path, path: Path) -> SourceFile:
+def _entry(root: Path, path: Path, real: Path) -> SourceFile:
     try:
         status = path.stat()
     except OSError as error:
@@ -72,27 +81,26 @@ def _entry(root: Path, path: Path) -> SourceFile:
     if not stat.S_ISREG(status.st_mode):
         kind = "a symbolic link to a folder" if path.is_dir() else "no regular file"
         return _unread(root, path, f"{kind}: it is not followed")
-    if path.is_symlink() and not path.resolve().is_relative_to(root.resolve()):
+    if path.is_symlink() and not path.resolve().is_relative_to(real):
         return _unread(root, path, "a symbolic link that leaves INPUT: it is not followed")
-    source = _source(root, path)
-    return SourceFile(source, str(path), status.st_size, status.st_mtime_ns, "", "")
+    stamp = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+    return SourceFile(_source(root, path), str(path), *stamp, "", "")
 
 
 def _unread(root: Path, path: Path, problem: str) -> SourceFile:
-    return SourceFile(_source(root, path), str(path), 0, 0, "", problem)
+    return SourceFile(_source(root, path), str(path), 0, 0, 0, 0, "", problem)
 
 
 def _source(root: Path, path: Path) -> str:
-    r"""The relative path; bytes of a name that are no UTF-8 are written as `\xff`."""
-    return os.fsencode(path.relative_to(root).as_posix()).decode("utf-8", "backslashreplace")
+    return source_of(path.relative_to(root).as_posix())
 
 
-def _with_hash(file: SourceFile, known: Mapping[str, list[int | str]]) -> SourceFile:
+def _with_hash(file: SourceFile, known: Mapping[str, Any]) -> SourceFile:
     if file.problem:
         return file
-    size, modified, content = known.get(file.source, (-1, -1, ""))
-    if (size, modified) == (file.size, file.modified):
-        return file._replace(hash=str(content))
+    match known.get(file.source):
+        case [*stamp, str(content)] if stamp == _stamp(file):
+            return file._replace(hash=content)
     try:
         return file._replace(hash=file_hash(Path(file.path)))
     except OSError as error:

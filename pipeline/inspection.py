@@ -11,14 +11,14 @@ from pipeline.config import Config
 from pipeline.errors import StageError
 from pipeline.parts import clean_record
 from pipeline.records import Reject
-from pipeline.stages.ingest import ingest
+from pipeline.stages.ingest import ingest, source_of
 
 Row = dict[str, Any]
 
 
 def inspect(name: str, stream: BinaryIO, config: Config, out: TextIO) -> None:
     """Show each document of a file. The suffix of ``name`` tells its format."""
-    rejects = []
+    name, rejects = source_of(name), []
     for number, item in enumerate(ingest(name, stream, config)):
         if isinstance(item, Reject):
             rejects.append(item)

@@ -17,7 +17,6 @@ from pipeline.storage import file_hash
 
 PACKAGE = Path(__file__).parent
 
-
 FRAME = [PACKAGE / name for name in ("parts.py", "parquet.py", "schema.py")]
 """The code that decides how any stage's columns become a file."""
 

@@ -1,6 +1,7 @@
 """Parquet parts: how they are written, and how columns of several stages are read side by side."""
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -9,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.errors import StageError
+from pipeline.errors import StageError, UsageError
 from pipeline.storage import Part, file_hash, replacing
 
 KEY = b"pipeline"  # of the footer's metadata
@@ -48,8 +49,9 @@ def writing(
     """Write a part; it gets its name when the block ends without an error."""
     with (
         replacing(directory / name) as temporary,
+        pa.OSFile(os.fsencode(temporary), "wb") as sink,  # as bytes: it need not be UTF-8
         pq.ParquetWriter(
-            temporary,
+            sink,
             schema,
             version="2.6",
             compression="zstd",
@@ -62,6 +64,13 @@ def writing(
         yield part
         part.flush()
         file.add_key_value_metadata({KEY: json.dumps({"key": key, "files": part.files})})
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[pq.ParquetFile]:
+    """For reading. Its path need not be UTF-8."""
+    with pa.memory_map(os.fsencode(path)) as file:
+        yield pq.ParquetFile(file)
 
 
 def _leaves(fields: pa.Schema | pa.StructType, prefix: str = "") -> Iterator[str]:
@@ -80,14 +89,19 @@ def describe(directory: Path, name: str) -> Part | None:
     """What a finished part says of itself; None if it is no part of ours."""
     path = directory / name
     try:
-        metadata = pq.read_metadata(path)
+        with pa.OSFile(os.fsencode(path)) as file:
+            metadata = pq.read_metadata(file)
         made = json.loads(metadata.metadata[KEY])
-    except (pa.ArrowInvalid, KeyError, TypeError):
+        key, files = made["key"], made["files"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    except OSError as error:
+        if error.errno is not None:  # the disk's error; Arrow's own is about a damaged footer
+            raise
         return None
     size = path.stat().st_size
     pages = size - metadata.serialized_size - 8  # the footer is followed by its length and `PAR1`
-    content = file_hash(path, pages)
-    return Part(name, made["key"], made["files"], metadata.num_rows, size, content)
+    return Part(name, key, files, metadata.num_rows, size, file_hash(path, pages))
 
 
 def read_batches(
@@ -95,7 +109,7 @@ def read_batches(
 ) -> Iterator[pa.RecordBatch]:
     """The columns wanted of each file, side by side with `doc_id`, a row group at a time."""
     with ExitStack() as stack:
-        files = [stack.enter_context(pq.ParquetFile(path, memory_map=True)) for path, _ in reads]
+        files = [stack.enter_context(opened(path)) for path, _ in reads]
         for group in range(files[0].num_row_groups):
             tables = [
                 file.read_row_group(group, columns=["doc_id", *columns], use_threads=False)
@@ -114,9 +128,18 @@ def _side_by_side(tables: Sequence[pa.Table]) -> pa.RecordBatch:
     for table in tables[1:]:
         for name in table.column_names[1:]:
             joined = joined.append_column(table.schema.field(name), table[name])
-    return joined.combine_chunks().to_batches()[0]
+    return one_batch(joined)
+
+
+def one_batch(table: pa.Table) -> pa.RecordBatch:
+    """All rows as one batch, which can hold 2 GB of a column."""
+    batches = table.combine_chunks().to_batches()
+    if len(batches) > 1:
+        raise UsageError("a batch has more than 2 GB of text: lower max_document_chars")
+    return batches[0]
 
 
 def rows_by_reason(path: Path) -> dict[str, int]:
-    reasons = pq.read_table(path, columns=["reason"])["reason"]
+    with opened(path) as file:
+        reasons = file.read(columns=["reason"])["reason"]
     return {item["values"]: item["counts"] for item in pc.value_counts(reasons).to_pylist()}

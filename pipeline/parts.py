@@ -1,17 +1,18 @@
 """The work on one part, as a worker does it: read, call the stage, check, write."""
 
+import errno
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pipeline.config import Config
 from pipeline.errors import StageError
-from pipeline.parquet import PartFile, describe, read_batches, writing
+from pipeline.parquet import PartFile, describe, one_batch, opened, read_batches, writing
 from pipeline.records import Record, Reject
 from pipeline.schema import DOC_ID, STAGE_COLUMNS, TABLES
 from pipeline.stages import STAGES, load
@@ -24,7 +25,6 @@ REJECTS_ROWS = 10_000
 
 Advance = Callable[[int], None]
 """Called with the bytes or the documents that are done since the last call."""
-
 
 Reads = tuple[tuple[Path, tuple[str, ...]], ...]
 """Files, and the columns that are wanted of each."""
@@ -39,7 +39,10 @@ class SourceFile(NamedTuple):
     path: str
     size: int
     modified: int
-    """In nanoseconds."""
+    """In nanoseconds, like the next."""
+    changed: int
+    """When the system last wrote anything of it, its name or its owner, too."""
+    inode: int
     hash: str
     problem: str
     """Why it is not even opened; else empty."""
@@ -79,8 +82,9 @@ def part_chars(config: Config, index: int) -> int:
 def ingest_shard(job: Job, advance: Advance) -> list[Part]:
     """Read the files; write their documents in parts, and one part of what was rejected."""
     names: list[str] = []
+    found = Counter({file.source: 0 for file in job.files})
     with writing(job.target, job.marker, TABLES["rejects"], job.key, REJECTS_ROWS) as rejects:
-        batches = _document_batches(job, rejects, advance)
+        batches = _document_batches(job, rejects, found, advance)
         first = next(batches, None)
         while first is not None or not names:  # there is a part even if there is no document
             names.append(f"{job.name}-{len(names):05d}.parquet")
@@ -88,7 +92,18 @@ def ingest_shard(job: Job, advance: Advance) -> list[Part]:
             with writing(job.target, names[-1], _on_disk("ingest"), job.key) as documents:
                 first = _fill(documents, first, batches, limit)
         rejects.files = len(names) + 1
-    return _described(job.target, [*names, job.marker])
+    made = _described(job.target, [*names, job.marker])
+    _check_nothing_vanished(job, found, made)
+    return made
+
+
+def _check_nothing_vanished(job: Job, found: Counter[str], made: Sequence[Part]) -> None:
+    """Every file has left something, and all of it is written."""
+    if silent := [source for source, items in found.items() if not items]:
+        raise StageError("ingest", job.name, None, "a document or a reject", f"none: {silent[0]}")
+    rows = sum(part.rows for part in made)
+    if rows != found.total():
+        raise StageError("ingest", job.name, None, f"{found.total()} rows", f"{rows}")
 
 
 class _Batch(NamedTuple):
@@ -108,16 +123,22 @@ def _fill(
     return batch
 
 
-def _document_batches(job: Job, rejects: PartFile, advance: Advance) -> Iterator[_Batch]:
-    documents_batch = load("ingest").documents_batch
+def _document_batches(
+    job: Job, rejects: PartFile, found: Counter[str], advance: Advance
+) -> Iterator[_Batch]:
+    documents_batch, rejects_batch = load("ingest").documents_batch, load("ingest").rejects_batch
     limit = min(BATCH_CHARS, part_chars(job.config, job.shard))
     waiting: list[pa.RecordBatch] = []
     chars = 0
     for file in job.files:
         records: list[Record] = []
-        for record in _kept(file, rejects, job.config, advance):
-            records.append(record)
-            chars += len(record.raw)
+        for item in _items(file, job.config, advance):
+            found[file.source] += 1
+            if isinstance(item, Reject):
+                rejects.write(rejects_batch(file.source, [item]))
+                continue
+            records.append(item)
+            chars += sum(len(value) for value in item if isinstance(value, str))
             if chars >= limit:
                 waiting.append(documents_batch(file.source, records))
                 yield _Batch(_joined(waiting), chars)
@@ -126,18 +147,6 @@ def _document_batches(job: Job, rejects: PartFile, advance: Advance) -> Iterator
             waiting.append(documents_batch(file.source, records))
     if waiting:
         yield _Batch(_joined(waiting), chars)
-
-
-def _kept(
-    file: SourceFile, rejects: PartFile, config: Config, advance: Advance
-) -> Iterator[Record]:
-    """The records of a file; what is rejected is written, and passes no further."""
-    rejects_batch = load("ingest").rejects_batch
-    for item in _items(file, config, advance):
-        if isinstance(item, Record):
-            yield item
-        else:
-            rejects.write(rejects_batch(file.source, [item]))
 
 
 def _items(file: SourceFile, config: Config, advance: Advance) -> Iterator[Record | Reject]:
@@ -162,7 +171,7 @@ def _items(file: SourceFile, config: Config, advance: Advance) -> Iterator[Recor
 
 
 def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
-    return pa.Table.from_batches(batches).combine_chunks().to_batches()[0]
+    return one_batch(pa.Table.from_batches(batches))
 
 
 # --- the stages that add columns
@@ -267,7 +276,7 @@ def copy_rejects(job: Job, _: Advance) -> list[Part]:
     [(source, _columns)] = job.reads
     with (
         writing(job.target, job.marker, TABLES["rejects"], job.key, REJECTS_ROWS) as written,
-        pq.ParquetFile(source) as rejects,
+        opened(source) as rejects,
     ):
         written.files = 1
         for batch in rejects.iter_batches(REJECTS_ROWS):
@@ -292,4 +301,7 @@ def clean_record(source: str, record: Record, config: Config) -> Mapping[str, pa
 
 
 def _described(directory: Path, names: Sequence[str]) -> list[Part]:
-    return [part for name in names if (part := describe(directory, name))]
+    made = [part for name in names if (part := describe(directory, name))]
+    if len(made) != len(names):
+        raise OSError(errno.EIO, "what was just written cannot be read", str(directory))
+    return made

@@ -78,6 +78,8 @@ def _check_paths(source: Path, targets: Sequence[Path]) -> None:
         existing = next(path for path in (target, *target.parents) if path.exists())
         if not existing.is_dir():
             raise UsageError(f"{existing} is a file: name a directory for the output")
+        if not storage.is_ours(target):
+            raise UsageError(f"{target} holds other files: name an empty folder, or a new one")
         ours, theirs = target.resolve(), source.resolve()
         if ours.is_relative_to(theirs) or theirs.is_relative_to(ours):
             message = f"{target} and {source} must not lie in one another: it would read its output"
@@ -89,22 +91,19 @@ def _locked(exclusive: list[Path], shared: list[Path]) -> Iterator[None]:
     """Have the directories for ourselves, and leave nothing half done in them."""
     try:
         with storage.locked(exclusive, shared):
-            unfinished = _tidy(exclusive, [])
+            _tidy(exclusive)
             try:
                 yield
             finally:  # again: a worker whose parent was killed lives some milliseconds longer
-                _tidy(exclusive, unfinished)
+                _tidy(exclusive)
     except BlockingIOError as error:
         message = f"another run is at work in {error.filename}: wait for it, or end it"
         raise UsageError(message) from None
 
 
-def _tidy(directories: Sequence[Path], suspected: Sequence[Path]) -> Sequence[Path]:
-    """Remove temporary files; return the directories in which some may have been left."""
-    suspected = [d for d in directories if d in suspected or not storage.is_finished(d)]
+def _tidy(directories: Sequence[Path]) -> None:
     for directory in directories:
-        storage.remove_temporaries(directory, deep=directory in suspected)
-    return suspected
+        storage.remove_temporaries(directory)
 
 
 def _bring_up_to_date(

@@ -1,5 +1,7 @@
 """What a process of ours does before anything else."""
 
+import io
+import os
 import sys
 from importlib.abc import MetaPathFinder
 
@@ -8,6 +10,19 @@ class _NoPandas(MetaPathFinder):
     def find_spec(self, name: str, *_: object) -> None:
         if name == "pandas":
             raise ImportError("left out of this process: see pipeline/startup.py")
+
+
+def open_streams() -> None:
+    """Have all three streams: what was closed by `2>&-` leads nowhere. Print in any locale.
+
+    A closed descriptor would go to the next file to be opened: a part that warnings are written to.
+    """
+    for number, (name, mode) in enumerate([("stdin", "r"), ("stdout", "w"), ("stderr", "w")]):
+        if getattr(sys, name) is None:
+            os.dup2(os.open(os.devnull, os.O_RDWR), number)  # which workers inherit
+            setattr(sys, name, open(number, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def leave_pandas_out() -> None:

@@ -9,14 +9,24 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import NoneType
 from typing import Any, NamedTuple
+
+from pipeline.schema import TABLES
 
 MANIFEST = "_manifest.json"
 LOCK = ".lock"
+HASHES = "_files.json"
 REJECTS = "_rejects"  # the underscore keeps readers of the data set out of it
+FOLDERS = (REJECTS, *TABLES)
+"""The folders that a stage's directory may have."""
+
+PART = re.compile(r"part-\d{5,}(-\d{5,})?\.parquet")
+TEMPORARY = re.compile(rf"\.({PART.pattern}|{MANIFEST}|{HASHES})\.\d+\.tmp")
 
 
 class Part(NamedTuple):
@@ -52,6 +62,10 @@ class Manifest(NamedTuple):
     parts: tuple[Part, ...]
 
 
+PART_TYPES = (str, str, int, int, int, str)
+MANIFEST_TYPES = (str, str, (str, NoneType), dict, int, dict, dict, tuple)
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path that becomes ``path`` if all goes well, and vanishes if not."""
@@ -69,7 +83,8 @@ def replacing(path: Path) -> Iterator[Path]:
 def write_json(path: Path, value: Any) -> None:
     with replacing(path) as temporary:
         text = json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True)
-        temporary.write_text(text + "\n", encoding="utf-8")
+        # A byte of a path that is no UTF-8 is written as JSON's own escape, and so comes back.
+        temporary.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
 
 
 def write_manifest(directory: Path, manifest: Manifest) -> None:
@@ -81,10 +96,13 @@ def read_manifest(directory: Path) -> Manifest | None:
     """The manifest; None if there is none, or if it is none of ours."""
     try:
         fields = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
-        parts = tuple(Part(**part) for part in fields.pop("parts"))
-        return Manifest(**fields, parts=parts)
+        parts = tuple(Part(**part) for part in fields["parts"])
+        manifest = Manifest(**{**fields, "parts": parts})
     except (FileNotFoundError, NotADirectoryError, ValueError, TypeError, KeyError):
         return None
+    shaped = all(map(isinstance, manifest, MANIFEST_TYPES))
+    shaped = shaped and all(all(map(isinstance, part, PART_TYPES)) for part in parts)
+    return manifest if shaped else None
 
 
 def file_hash(path: Path, size: int = -1) -> str:
@@ -102,16 +120,35 @@ def manifest_hash(directory: Path) -> str:
 
 
 def part_paths(directory: Path) -> list[Path]:
-    return sorted(path for path in directory.rglob("part-*.parquet") if path.is_file())
+    return sorted(_files(directory, PART))
+
+
+def _files(directory: Path, name: re.Pattern[str]) -> Iterator[Path]:
+    """Where, and only where, a stage writes: nobody else's files are looked at."""
+    for folder in (directory, *(directory / folder for folder in FOLDERS)):
+        if folder.is_dir():
+            paths = (path for path in folder.iterdir() if name.fullmatch(path.name))
+            yield from (path for path in paths if path.is_file())
 
 
 def is_finished(directory: Path) -> bool:
     return (directory / MANIFEST).is_file()
 
 
-def remove_temporaries(directory: Path, *, deep: bool) -> None:
+def is_ours(directory: Path) -> bool:
+    """Whether a stage may write here: there is nothing, or an output of ours."""
+    names = os.listdir(directory) if directory.exists() else []
+    return LOCK in names or read_manifest(directory) is not None or all(map(_is_our_name, names))
+
+
+def _is_our_name(name: str) -> bool:
+    ours = name in {MANIFEST, HASHES, *FOLDERS}
+    return ours or bool(PART.fullmatch(name) or TEMPORARY.fullmatch(name))
+
+
+def remove_temporaries(directory: Path) -> None:
     """Remove what a run that was stopped has left. Only with the lock in hand."""
-    for path in (directory.rglob if deep else directory.glob)(".*.tmp"):
+    for path in _files(directory, TEMPORARY):
         path.unlink(missing_ok=True)
 
 

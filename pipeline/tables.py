@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd  # type: ignore[import-untyped]
-import pyarrow.dataset as ds
+import pyarrow as pa
 
 from pipeline.errors import UsageError
+from pipeline.parquet import opened
 from pipeline.schema import TABLES
 from pipeline.stages import STAGES
 from pipeline.storage import read_manifest
@@ -27,7 +28,9 @@ def read_table(
     if manifest is None:
         message = f"{directory} holds no finished tables: run `python -m pipeline run INPUT {path}`"
         raise UsageError(message)
-    names = [part.name for part in manifest.parts if part.name.startswith(f"{table}/")]
-    data = ds.dataset([str(directory / name) for name in names], schema, format="parquet")
-    rows = data.to_table(columns=list(columns) if columns is not None else None)
-    return rows.to_pandas(types_mapper=pd.ArrowDtype)
+    parts = []
+    for part in manifest.parts:
+        if part.name.startswith(f"{table}/"):
+            with opened(directory / part.name) as file:
+                parts.append(file.read(columns))
+    return pa.concat_tables(parts).to_pandas(types_mapper=pd.ArrowDtype)

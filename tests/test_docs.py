@@ -94,10 +94,8 @@ def test_the_readmes_example_runs_on_the_seed(
 def test_the_readmes_sample_is_what_comes_out(readme: str) -> None:
     text = next((ROOT / "seeds").iterdir()).read_text(encoding="utf-8")
     cleaned = pipeline.clean(text)
-    flags = {
-        (flag["surface"], flag["suggestion"], f"{flag['probability']:.2f}")
-        for flag in cleaned.flags
-    }
+    found = {(flag["surface"], flag["suggestion"]): flag["probability"] for flag in cleaned.flags}
     shown = re.findall(r"\[(\w+)→(\w+) ([01]\.\d\d)\]", readme)
     assert len(shown) >= 10
-    assert set(shown) <= flags
+    for surface, suggestion, probability in shown:
+        assert found[surface, suggestion] == pytest.approx(float(probability), abs=0.02)

@@ -5,6 +5,7 @@ with a reason, so that rows in = documents + rejects.
 """
 
 import hashlib
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import BinaryIO
@@ -34,8 +35,12 @@ def ingest(source: str, stream: BinaryIO, config: Config) -> Iterator[Record | R
     >>> [reject.reason for reject in ingest("a.docx", io.BytesIO(b"PK"), Config())]
     ['unsupported_format']
     """
+    empty = True
     for item in _read(source, stream, config):
+        empty = False
         yield item._replace(detail=_printable(item.detail)) if isinstance(item, Reject) else item
+    if empty:
+        yield Reject(None, "empty_file", "the reader of this format found nothing in it")
 
 
 def _read(source: str, stream: BinaryIO, config: Config) -> Iterator[Record | Reject]:
@@ -53,6 +58,17 @@ def _read(source: str, stream: BinaryIO, config: Config) -> Iterator[Record | Re
     except OSError as error:
         found = error.strerror or str(error)
         yield Reject(None, "unreadable", f"the operating system says: {found}")
+
+
+def source_of(path: str) -> str:
+    r"""A path as `source` has it: bytes that are no UTF-8 are written `\xff`.
+
+    So that no two paths become the same, a backslash before an x is written `\x5c`.
+
+    >>> print(source_of("中\udcff.txt"), source_of(r"中\xff.txt"), source_of(r"a\b.txt"))
+    中\xff.txt 中\x5cxff.txt a\b.txt
+    """
+    return os.fsencode(path.replace(r"\x", r"\x5cx")).decode("utf-8", "backslashreplace")
 
 
 def suffixes(source: str) -> tuple[str, str]:
@@ -73,7 +89,7 @@ def doc_id(source: str, record: int) -> str:
     >>> doc_id("a.txt", 0)
     '5ca18ac21febfc4a1ff3'
     """
-    key = f"{_storable(source)}\0{record}".encode()
+    key = f"{source}\0{record}".encode()
     return hashlib.blake2b(key, digest_size=DOC_ID_BYTES).hexdigest()
 
 
@@ -81,7 +97,7 @@ def documents_batch(source: str, records: Sequence[Record]) -> pa.RecordBatch:
     """The records of one file as the columns of this stage."""
     columns = {
         "doc_id": [doc_id(source, record.record) for record in records],
-        "source": [_storable(source)] * len(records),
+        "source": [source] * len(records),
         "record": [record.record for record in records],
         "record_id": [record.record_id for record in records],
         "url": [record.url for record in records],
@@ -96,18 +112,13 @@ def documents_batch(source: str, records: Sequence[Record]) -> pa.RecordBatch:
 def rejects_batch(source: str, rejects: Sequence[Reject]) -> pa.RecordBatch:
     """The rejects of one file as rows of the table."""
     columns = {
-        "source": [_storable(source)] * len(rejects),
+        "source": [source] * len(rejects),
         "record": [reject.record for reject in rejects],
         "stage": ["ingest"] * len(rejects),
         "reason": [reject.reason for reject in rejects],
         "detail": [reject.detail for reject in rejects],
     }
     return pa.RecordBatch.from_pydict(columns, schema=TABLES["rejects"])
-
-
-def _storable(source: str) -> str:
-    """Bytes of a file name that are no UTF-8 are lone surrogates in Python: written as escapes."""
-    return source.encode("utf-8", "backslashreplace").decode()
 
 
 def _printable(detail: str) -> str:
