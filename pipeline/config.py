@@ -14,7 +14,7 @@ class Config(NamedTuple):
     20 million characters are 60 MB of Chinese in UTF-8, forty times 红楼梦."""
 
     shard_chars: int = 4_000_000
-    """A part is closed once it holds this many characters of `raw` (about 12 MB of UTF-8)."""
+    """A part is closed once its records hold this many characters (about 12 MB of UTF-8)."""
 
     keep_probability: float = 0.05
     """Flags less probable than this are not written."""

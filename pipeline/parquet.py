@@ -24,6 +24,8 @@ class PartFile:
         self._file, self._group_rows = file, group_rows
         self._waiting: list[pa.RecordBatch] = []
         self._rows = 0
+        self.rows = 0
+        """Rows appended so far."""
         self.files = 0
         """On the last file of a unit of work: how many files the unit has."""
 
@@ -32,6 +34,7 @@ class PartFile:
         if batch.num_rows:
             self._waiting.append(batch)
             self._rows += batch.num_rows
+            self.rows += batch.num_rows
             if self._rows >= self._group_rows:
                 self.flush()
 

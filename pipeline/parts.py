@@ -41,7 +41,7 @@ class SourceFile(NamedTuple):
     modified: int
     """In nanoseconds, like the next."""
     changed: int
-    """When the system last wrote anything of it, its name or its owner, too."""
+    """When its content, name, owner or mode last changed. Unlike `modified` it cannot be set."""
     inode: int
     hash: str
     problem: str
@@ -82,7 +82,7 @@ def part_chars(config: Config, index: int) -> int:
 def ingest_shard(job: Job, advance: Advance) -> list[Part]:
     """Read the files; write their documents in parts, and one part of what was rejected."""
     names: list[str] = []
-    found = Counter({file.source: 0 for file in job.files})
+    found = Counter(dict.fromkeys((file.source for file in job.files), 0))
     with writing(job.target, job.marker, TABLES["rejects"], job.key, REJECTS_ROWS) as rejects:
         batches = _document_batches(job, rejects, found, advance)
         first = next(batches, None)
@@ -92,16 +92,15 @@ def ingest_shard(job: Job, advance: Advance) -> list[Part]:
             with writing(job.target, names[-1], _on_disk("ingest"), job.key) as documents:
                 first = _fill(documents, first, batches, limit)
         rejects.files = len(names) + 1
-    made = _described(job.target, [*names, job.marker])
-    _check_nothing_vanished(job, found, made)
-    return made
+        made = _described(job.target, names)
+        _check_nothing_vanished(job, found, sum(part.rows for part in made) + rejects.rows)
+    return [*made, *_described(job.target, [job.marker])]
 
 
-def _check_nothing_vanished(job: Job, found: Counter[str], made: Sequence[Part]) -> None:
-    """Every file has left something, and all of it is written."""
+def _check_nothing_vanished(job: Job, found: Counter[str], rows: int) -> None:
+    """Every file has left something, and all of it is written. If not, there is no marker yet."""
     if silent := [source for source, items in found.items() if not items]:
         raise StageError("ingest", job.name, None, "a document or a reject", f"none: {silent[0]}")
-    rows = sum(part.rows for part in made)
     if rows != found.total():
         raise StageError("ingest", job.name, None, f"{found.total()} rows", f"{rows}")
 

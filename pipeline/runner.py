@@ -78,12 +78,12 @@ def _check_paths(source: Path, targets: Sequence[Path]) -> None:
         existing = next(path for path in (target, *target.parents) if path.exists())
         if not existing.is_dir():
             raise UsageError(f"{existing} is a file: name a directory for the output")
-        if not storage.is_ours(target):
-            raise UsageError(f"{target} holds other files: name an empty folder, or a new one")
         ours, theirs = target.resolve(), source.resolve()
         if ours.is_relative_to(theirs) or theirs.is_relative_to(ours):
             message = f"{target} and {source} must not lie in one another: it would read its output"
             raise UsageError(message)
+        if not storage.is_ours(target):
+            raise UsageError(f"{target} holds other files: name an empty folder, or a new one")
 
 
 @contextmanager
@@ -110,11 +110,13 @@ def _bring_up_to_date(
     stage: str, source: Path, target: Path, config: Config, crew: Workers
 ) -> Manifest:
     started = time.monotonic()
+    old = storage.read_manifest(target)
+    if old is not None and old.stage != stage:
+        raise UsageError(f"{target} holds what `{old.stage}` made: name another folder")
     chain = {} if stage == "ingest" else _chain(stage, source)
     made_from = keys.ingredients(stage, config)
     seed = Job(_maker(stage), stage, "", "", keys.digest(made_from), 0, target, config)
     jobs = list(_later_jobs(seed, chain) if chain else _ingest_jobs(seed, source, crew.count))
-    old = storage.read_manifest(target)
     there = _by_key(_parts_there(target, old))
     todo = [job for job in jobs if not _is_made(job, there)]
     skipped = {job.key for job in jobs}.difference(job.key for job in todo)

@@ -14,7 +14,7 @@ KINDS = ("substitution", "variant", "injection")
 
 REASONS: Mapping[str, str] = {
     "binary_file": "the bytes are no text in any encoding: NUL bytes, or a known binary signature",
-    "empty_file": "the file has no bytes, or nothing but white space",
+    "empty_file": "the file has no bytes, nothing but white space, or no record",
     "empty_text": "the record's text is empty, or nothing but white space",
     "invalid_json": "the line is not valid JSON",
     "lone_surrogate": "the text holds half of a UTF-16 pair, which no encoding can write",

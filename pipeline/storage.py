@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import NoneType
@@ -26,7 +26,7 @@ FOLDERS = (REJECTS, *TABLES)
 """The folders that a stage's directory may have."""
 
 PART = re.compile(r"part-\d{5,}(-\d{5,})?\.parquet")
-TEMPORARY = re.compile(rf"\.({PART.pattern}|{MANIFEST}|{HASHES})\.\d+\.tmp")
+TEMPORARY = re.compile(rf"\.({PART.pattern}|_\w+\.json)\.\d+\.tmp")
 
 
 class Part(NamedTuple):
@@ -100,9 +100,12 @@ def read_manifest(directory: Path) -> Manifest | None:
         manifest = Manifest(**{**fields, "parts": parts})
     except (FileNotFoundError, NotADirectoryError, ValueError, TypeError, KeyError):
         return None
-    shaped = all(map(isinstance, manifest, MANIFEST_TYPES))
-    shaped = shaped and all(all(map(isinstance, part, PART_TYPES)) for part in parts)
+    shaped = _are(manifest, MANIFEST_TYPES) and all(_are(part, PART_TYPES) for part in parts)
     return manifest if shaped else None
+
+
+def _are(values: Sequence[Any], types: Sequence[Any]) -> bool:
+    return all(isinstance(value, kind) for value, kind in zip(values, types, strict=True))
 
 
 def file_hash(path: Path, size: int = -1) -> str:
@@ -123,11 +126,11 @@ def part_paths(directory: Path) -> list[Path]:
     return sorted(_files(directory, PART))
 
 
-def _files(directory: Path, name: re.Pattern[str]) -> Iterator[Path]:
-    """Where, and only where, a stage writes: nobody else's files are looked at."""
+def _files(directory: Path, pattern: re.Pattern[str]) -> Iterator[Path]:
+    """Where a stage writes, and by the names that it gives: so none is anybody else's."""
     for folder in (directory, *(directory / folder for folder in FOLDERS)):
         if folder.is_dir():
-            paths = (path for path in folder.iterdir() if name.fullmatch(path.name))
+            paths = (path for path in folder.iterdir() if pattern.fullmatch(path.name))
             yield from (path for path in paths if path.is_file())
 
 
@@ -137,13 +140,11 @@ def is_finished(directory: Path) -> bool:
 
 def is_ours(directory: Path) -> bool:
     """Whether a stage may write here: there is nothing, or an output of ours."""
-    names = os.listdir(directory) if directory.exists() else []
-    return LOCK in names or read_manifest(directory) is not None or all(map(_is_our_name, names))
-
-
-def _is_our_name(name: str) -> bool:
-    ours = name in {MANIFEST, HASHES, *FOLDERS}
-    return ours or bool(PART.fullmatch(name) or TEMPORARY.fullmatch(name))
+    names = {path.name for path in directory.iterdir()} if directory.exists() else set()
+    if LOCK in names or read_manifest(directory) is not None:
+        return True
+    others = names - {MANIFEST, HASHES, REJECTS}
+    return all(PART.fullmatch(name) or TEMPORARY.fullmatch(name) for name in others)
 
 
 def remove_temporaries(directory: Path) -> None:

@@ -20,9 +20,9 @@ def read_table(
     """See `pipeline.read`."""
     if table not in TABLES:
         raise UsageError(f"no table is named {table!r}: there are {', '.join(TABLES)}")
-    schema = TABLES[table]
-    if unknown := [name for name in columns or () if name not in schema.names]:
-        raise UsageError(f"{table} has no column {unknown[0]!r}: it has {', '.join(schema.names)}")
+    names = TABLES[table].names
+    if unknown := [name for name in columns or () if name not in names]:
+        raise UsageError(f"{table} has no column {unknown[0]!r}: it has {', '.join(names)}")
     directory = Path(path) / STAGES["write"].directory
     manifest = read_manifest(directory)
     if manifest is None:
@@ -33,4 +33,5 @@ def read_table(
         if part.name.startswith(f"{table}/"):
             with opened(directory / part.name) as file:
                 parts.append(file.read(columns))
-    return pa.concat_tables(parts).to_pandas(types_mapper=pd.ArrowDtype)
+    rows = pa.concat_tables(parts).select(names if columns is None else list(columns))
+    return rows.to_pandas(types_mapper=pd.ArrowDtype)

@@ -5,14 +5,17 @@ import os
 import pty
 import subprocess
 import sys
+import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 import pipeline
-from pipeline.__main__ import COMMANDS, main
+from pipeline.__main__ import COMMANDS, _cores, main
 from pipeline.errors import UsageError
 from pipeline.schema import TABLES
 from pipeline.stages import STAGES
@@ -24,6 +27,7 @@ TEXT = "形式主义害死人。他说:“好的。”\n会议在北京召开了
 def last_line(capsys: pytest.CaptureFixture[str]) -> str:
     errors = capsys.readouterr().err.splitlines()
     assert "Traceback" not in "".join(errors)
+    assert errors[-1].startswith("pipeline ")
     return errors[-1]
 
 
@@ -44,21 +48,37 @@ def test_a_second_run_is_quick_and_loads_no_model(cli: Cli, texts: Path, tmp_pat
     assert done.stderr.splitlines() == [f"{name}: up to date" for name in STAGES]
 
 
+def test_cores_where_the_system_does_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert 1 <= _cores() <= (os.cpu_count() or 1)
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)  # as on macOS
+    assert _cores() == os.cpu_count()
+
+
 def test_a_terminal_gets_a_bar(texts: Path, tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "pipeline", "run", texts, tmp_path / "out"]
-    done = subprocess.run(command, cwd=ROOT, stderr=theirs, stdout=subprocess.PIPE, check=False)
+    command = [sys.executable, "-m", "pipeline", "run", texts, tmp_path / "out", "--workers", "1"]
     shown = b""
-    while len(shown) < 100 or b"write" not in shown:
-        shown += os.read(ours, 65536)
-    assert done.returncode == 0
+    with subprocess.Popen(command, cwd=ROOT, stderr=theirs, stdout=subprocess.DEVNULL) as process:
+        os.close(theirs)
+        timer = threading.Timer(120, process.kill)
+        timer.start()
+        with suppress(OSError):  # which is how it ends when the other end is closed
+            while block := os.read(ours, 65536):
+                shown += block
+        timer.cancel()
+    os.close(ours)
+    assert process.returncode == 0
     assert b"\x1b[" in shown
+    assert b"write" in shown
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["run", "{tmp}/nothing", "{tmp}/out"], "nothing does not exist"),
+        (["run", "{tmp}/no\nsuch", "{tmp}/out"], "no such does not exist"),
+        (["ingest", "{tmp}/in", "{tmp}"], "must not lie in one another"),
+        (["ingest", "{tmp}/in", "{tmp}/taken"], "taken holds other files: name an empty folder"),
         (["run", "{tmp}/in", "{tmp}/file"], "file is a file: name a directory"),
         (["run", "{tmp}/in", "{tmp}/file/deeper"], "file is a file: name a directory"),
         (["run", "{tmp}/in", "{tmp}/in"], "must not lie in one another"),
@@ -77,6 +97,8 @@ def test_wrong_use_is_2_and_one_line(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     (tmp_path / "file").write_text("x")
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "file").write_text("x")
     assert main([argument.format(tmp=tmp_path) for argument in arguments]) == 2
     assert message in last_line(capsys)
 
@@ -156,6 +178,27 @@ def test_a_bad_output_leaves_the_input_alone(texts: Path, tmp_path: Path) -> Non
     assert sorted(texts.rglob("*")) == before
 
 
+@pytest.mark.parametrize("closed", ["2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_closed_streams(texts: Path, tmp_path: Path, closed: str) -> None:
+    command = f'"$0" -m pipeline run "$1" "$2" --workers 2 --set shard_chars=800 {closed}'
+    arguments = ["sh", "-c", command, sys.executable, texts, tmp_path / "out"]
+    done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert done.stdout.count("\n") == (closed == "2>&-")
+    assert len(pipeline.read("documents", tmp_path / "out")) == 6
+
+
+def test_folders_that_are_no_utf8(cli: Cli, texts: Path, tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"\xd6\xd0")
+    texts.rename(folder)
+    for _ in range(2):
+        done = cli("run", folder, tmp_path / os.fsdecode(b"out\xff"))
+        assert (done.returncode, done.stderr.splitlines()[-1][:6]) == (0, "write:")
+        assert r"out\udcff/corpus: documents 6" in done.stdout
+    frame = pipeline.read("documents", tmp_path / os.fsdecode(b"out\xff"))
+    assert len(frame) == 6
+
+
 # --- inspect
 
 
@@ -164,6 +207,18 @@ def test_inspect_in_a_pipe(cli: Cli) -> None:
     assert done.returncode == 0
     assert "characters: " in done.stdout
     assert "\x1b" not in done.stdout
+
+
+def test_inspect_where_nothing_but_ascii_is_printed() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline", "inspect", next((ROOT / "seeds").glob("*.txt"))],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert rb"\u" in done.stdout
 
 
 def test_inspect_a_file_of_several(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -200,16 +255,23 @@ def test_import_is_quick() -> None:
 
 
 def test_clean_gives_what_run_gives(tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_text(TEXT, encoding="utf-8")
-    main(["run", str(tmp_path / "a.txt"), str(tmp_path / "out")])
-    cleaned = pipeline.clean(TEXT)
-    keys = {"doc_id", "source"}
-    for table, rows in {"sentences": cleaned.sentences, "documents": [cleaned.document]}.items():
-        tables = pipeline.read(table, tmp_path / "out").drop(columns=keys, errors="ignore")
-        expected = pd.DataFrame(rows).drop(columns=keys, errors="ignore")
-        assert tables["text"].tolist() == expected["text"].tolist()
-        assert tables.columns.tolist() == expected.columns.tolist()
+    [seed] = (ROOT / "seeds").glob("*.txt")
+    main(["run", str(seed), str(tmp_path / "out")])
+    cleaned = pipeline.clean(seed.read_bytes().decode())
+    assert len(cleaned.flags) > 10
+    keys = ["doc_id", "source"]  # they depend on the name of the file
+    made = {"documents": [cleaned.document], "sentences": cleaned.sentences, "flags": cleaned.flags}
+    for table, rows in made.items():
+        there = pipeline.read(table, tmp_path / "out").drop(columns=keys, errors="ignore")
+        expected = pa.Table.from_pylist(rows, TABLES[table]).to_pandas(types_mapper=pd.ArrowDtype)
+        pd.testing.assert_frame_equal(there, expected.drop(columns=keys, errors="ignore"))
     assert cleaned.text == "".join(str(row["text"]) for row in cleaned.sentences)
+    assert cleaned.restored == "".join(str(row["restored"]) for row in cleaned.sentences)
+
+
+def test_clean_refuses_what_no_table_can_hold() -> None:
+    with pytest.raises(ValueError, match=r"raw\[1\] is half of a UTF-16 pair, '\\ud800'"):
+        pipeline.clean("a\ud800b")
 
 
 def test_functions_on_str() -> None:
@@ -225,6 +287,8 @@ def test_read(texts: Path, tmp_path: Path) -> None:
     frame = pipeline.read("documents", tmp_path / "out", columns=["doc_id", "n_chars"])
     assert frame.columns.tolist() == ["doc_id", "n_chars"]
     assert (frame["n_chars"] > 100).all()
+    frame = pipeline.read("documents", tmp_path / "out", columns=["raw", "doc_id"])
+    assert frame.columns.tolist() == ["raw", "doc_id"]
 
 
 @pytest.mark.parametrize(

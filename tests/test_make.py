@@ -62,6 +62,19 @@ def test_clean_deletes_what_was_made_and_nothing_else(paths: list[str], tmp_path
     assert contents(tmp_path / "two words" / "in") == before
 
 
+@pytest.mark.parametrize("name", ["INPUT", "OUTPUT"])
+def test_an_empty_path_is_refused(paths: list[str], name: str) -> None:
+    for target in ("clean", "run"):
+        done = make("--dry-run", target, *paths, f"{name}=")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert f"{name} is empty: name a folder" in done.stderr
+
+
+def test_workers_are_passed_on_only_if_they_are_named(paths: list[str]) -> None:
+    assert "--workers" not in make("--dry-run", *paths).stdout
+    assert '--workers "3"' in make("--dry-run", *paths, "WORKERS=3").stdout
+
+
 def test_help_lists_every_target() -> None:
     listed = {line.split()[0] for line in make("help").stdout.splitlines()}
     assert {"run", "test", "lint", "clean", "help", *STAGES} <= listed
@@ -82,4 +95,17 @@ def test_an_old_python_is_refused_by_name(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr.startswith("Python 3.11 or later is needed: name one with make PYTHON=")
+    assert not (tmp_path / ".venv").exists()
+
+
+def test_half_a_venv_is_removed(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    (tmp_path / "requirements.txt").touch()
+    half = tmp_path / "python3"
+    fails = "{ mkdir -p .venv/bin; touch .venv/bin/python; false; }"
+    half.write_text(f"#!/bin/sh\n[ $1 = -c ] || {fails}\n")
+    half.chmod(0o755)
+    command = ["make", "run", f"PYTHON={half}"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
     assert not (tmp_path / ".venv").exists()

@@ -3,22 +3,26 @@
 import fcntl
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline import keys, parts, runner
+from pipeline import keys, parquet, parts, runner
 from pipeline.config import Config
 from pipeline.errors import StageError, UsageError
 from pipeline.schema import TABLES
 from pipeline.stages import STAGES
-from pipeline.storage import read_manifest
+from pipeline.storage import read_manifest, write_json
 from tests.conftest import ROOT, contents, made_again, stamps, write_texts
 
 SMALL = Config(shard_chars=800)  # a file of 200 characters fills a part
@@ -92,10 +96,26 @@ def test_links_that_leave_the_input_are_rejected(texts: Path, tmp_path: Path) ->
     assert rejects == dict.fromkeys(names, "unreadable")
 
 
-def test_a_file_name_that_is_no_utf8(texts: Path, tmp_path: Path) -> None:
-    Path(os.fsdecode(os.fsencode(texts) + b"/\xd6\xd0.txt")).write_text("好。", encoding="utf-8")
-    run(texts, tmp_path / "out")
-    assert r"\xd6\xd0.txt" in {row["source"] for row in rows(tmp_path / "out", "documents")}
+def test_a_link_that_the_user_names_is_followed(texts: Path, tmp_path: Path) -> None:
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "link.txt").symlink_to(texts / "0" / "000.txt")
+    run(tmp_path / "links" / "link.txt", tmp_path / "out")
+    assert [row["source"] for row in rows(tmp_path / "out", "documents")] == ["link.txt"]
+    (tmp_path / "folder").symlink_to(texts)
+    run(tmp_path / "folder", tmp_path / "all")
+    assert len(rows(tmp_path / "all", "documents")) == 6
+
+
+def test_file_names_that_are_no_utf8_stay_apart(tmp_path: Path) -> None:
+    for name in (b"\xd6\xd0.txt", rb"\xd6\xd0.txt", rb"a\b.txt"):
+        path = tmp_path / "in" / os.fsdecode(name)
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("好。", encoding="utf-8")
+    run(tmp_path / "in", tmp_path / "out")
+    documents = rows(tmp_path / "out", "documents")
+    expected = {r"\xd6\xd0.txt", r"\x5cxd6\x5cxd0.txt", r"a\b.txt"}
+    assert {row["source"] for row in documents} == expected
+    assert len({row["doc_id"] for row in documents}) == 3
 
 
 def test_a_large_file_makes_several_parts(tmp_path: Path) -> None:
@@ -153,6 +173,25 @@ def test_a_touched_file_changes_nothing(texts: Path, output: Path) -> None:
     os.utime(texts / "0" / "003.txt", ns=(1, 1))
     run(texts, output)
     assert made_again(was, output) == {}
+
+
+def test_another_input_of_the_same_look_is_read(tmp_path: Path) -> None:
+    for name, text in (("a", "甲甲。"), ("b", "乙乙。")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "x.txt").write_text(text, encoding="utf-8")
+        os.utime(tmp_path / name / "x.txt", ns=(1, 1))
+        run(tmp_path / name, tmp_path / "out")
+        assert [row["raw"] for row in rows(tmp_path / "out", "documents")] == [text]
+
+
+def test_a_change_that_keeps_size_and_time_is_seen(texts: Path, output: Path) -> None:
+    path = texts / "0" / "003.txt"
+    os.utime(path, ns=(1, 1))
+    run(texts, output)
+    path.write_bytes(path.read_bytes().replace("第3篇".encode(), "第9篇".encode()))
+    os.utime(path, ns=(1, 1))
+    run(texts, output)
+    assert any(str(row["raw"]).startswith("第9篇") for row in rows(output, "documents"))
 
 
 def test_parts_of_a_removed_file_are_deleted(texts: Path, output: Path, tmp_path: Path) -> None:
@@ -236,38 +275,146 @@ def test_parts_of_an_interrupted_run_are_kept(texts: Path, output: Path) -> None
     }
 
 
+def test_a_part_with_a_damaged_footer_is_made_again(texts: Path, output: Path) -> None:
+    before = contents(output)
+    (output / "3-flagged" / "_manifest.json").unlink()
+    path = next((output / "3-flagged").glob("part-*.parquet"))
+    data = bytearray(path.read_bytes())
+    start = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
+    data[start:-8] = b"\xff" * (len(data) - 8 - start)
+    path.write_bytes(data)
+    run(texts, output)
+    assert contents(output) == before
+
+
+@pytest.mark.parametrize("content", ["null", "[]", '{"x": 3}', "{", '{"parts": [3]}'])
+@pytest.mark.parametrize("name", ["_manifest.json", "_files.json"])
+def test_misshapen_notes_are_none(texts: Path, output: Path, name: str, content: str) -> None:
+    before = contents(output)
+    (output / "1-ingested" / name).write_text(content)
+    run(texts, output)
+    assert contents(output) == before
+
+
+@pytest.mark.parametrize("value", [None, 3, [], [3]])
+def test_notes_with_a_misshapen_field_are_none(texts: Path, output: Path, value: object) -> None:
+    before = contents(output)
+    for name in ("_files.json", "_manifest.json"):
+        path = output / "1-ingested" / name
+        noted = json.loads(path.read_bytes())
+        for field in noted:
+            write_json(path, {**noted, field: value})
+            run(texts, output)
+            assert contents(output) == before
+            assert json.loads(path.read_bytes()) == noted
+
+
+def test_folders_that_are_no_utf8(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"\xd6\xd0")
+    texts = write_texts(folder / "in", 3)
+    run(texts, folder / "out")
+    before = contents(folder / "out")
+    run(texts, folder / "out", workers=2)
+    for stage in STAGES.values():
+        (folder / "out" / stage.directory / "_manifest.json").unlink()
+    next((folder / "out" / "3-flagged").glob("part-*")).unlink()
+    run(texts, folder / "out", workers=2)
+    assert contents(folder / "out") == before
+    shutil.move(folder, tmp_path / "moved")
+    assert len(rows(tmp_path / "moved" / "out", "documents")) == 3
+
+
+# --- the files of others
+
+
+def test_files_of_others_stay(texts: Path, output: Path) -> None:
+    names = (
+        *("other/part-00000.parquet", "other/.part-00000.parquet.7.tmp", "notes.txt"),
+        *("part-00000-mine.parquet", "documents/part-mine.parquet", "documents/.x.7.tmp", ".x.tmp"),
+    )
+    others = [output / "1-ingested" / name for name in names]
+    for path in others:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("mine")
+    (texts / "2" / "005.txt").unlink()
+    run(texts, output)
+    runner.run_stage("ingest", texts, output / "1-ingested", SMALL._replace(shard_chars=900), 1)
+    assert all(path.read_text() == "mine" for path in others)
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "1-ingested/part-00000-00000.parquet", ".gitkeep"])
+def test_a_folder_of_others_is_refused(texts: Path, tmp_path: Path, name: str) -> None:
+    path = tmp_path / "out" / name
+    path.parent.mkdir(parents=True)
+    path.write_text("mine")
+    with pytest.raises(UsageError, match="out holds other files: name an empty folder"):
+        runner.run_stage("ingest", texts, tmp_path / "out", SMALL, 1)
+    assert [p for p in (tmp_path / "out").rglob("*") if p.is_file()] == [path]
+
+
+def test_the_output_of_another_stage_is_refused(texts: Path, output: Path) -> None:
+    before = contents(output)
+    with pytest.raises(UsageError, match=r"2-normalised holds what `normalise` made"):
+        runner.run_stage("ingest", texts, output / "2-normalised", SMALL, 1)
+    assert contents(output) == before
+
+
+def test_beside_the_stages_others_may_have_files(texts: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / ".gitkeep").touch()
+    (tmp_path / "out" / "part-00000.parquet").write_text("mine")
+    for _ in range(2):
+        run(texts, tmp_path / "out")
+    assert (tmp_path / "out" / "part-00000.parquet").read_text() == "mine"
+
+
+def test_an_unfinished_copy_without_hidden_files_is_ours(texts: Path, output: Path) -> None:
+    before = contents(output)
+    for name in (".lock", "_manifest.json"):
+        (output / "1-ingested" / name).unlink()
+    run(texts, output)
+    assert contents(output) == before
+
+
 # --- what goes wrong
+
+
+def stopped(folder: Path, seen: str, how: signal.Signals) -> tuple[Path, int, list[str]]:
+    """A run that was sent a signal when ``seen`` had its first part, and before it was done."""
+    for attempt in range(6):
+        here = folder / f"{attempt}"
+        texts = write_texts(here / "in", 24 << attempt)
+        command = [sys.executable, "-m", "pipeline", "run", texts, here / "out", "--workers", "2"]
+        with (
+            (here / "errors").open("w") as errors,
+            subprocess.Popen(
+                [*command, "--set", "shard_chars=800"], cwd=ROOT, stderr=errors
+            ) as process,
+        ):
+            while process.poll() is None and not list((here / "out" / seen).glob("part-*")):
+                time.sleep(0.002)
+            process.send_signal(how)
+            process.wait(timeout=60)
+        if read_manifest(here / "out" / "corpus") is None:
+            return here, process.returncode, (here / "errors").read_text().splitlines()
+    pytest.fail("each run was done before it could be stopped")
 
 
 @pytest.mark.parametrize("seen", ["1-ingested", "3-flagged", "corpus/sentences"])
 def test_killed_and_run_again_it_makes_the_same(seen: str, tmp_path: Path) -> None:
-    texts = write_texts(tmp_path / "in", 24)
-    command = [sys.executable, "-m", "pipeline", "run", texts, tmp_path / "out"]
-    options = ["--set", "shard_chars=800", "--workers", "2"]
-    with subprocess.Popen([*command, *options], cwd=ROOT, stderr=subprocess.DEVNULL) as process:
-        while process.poll() is None and not list((tmp_path / "out" / seen).glob("part-*")):
-            time.sleep(0.005)
-        process.send_signal(signal.SIGKILL)
-    assert read_manifest(tmp_path / "out" / "corpus") is None
-    run(texts, tmp_path / "out")
-    run(texts, tmp_path / "whole")
-    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+    here, status, _ = stopped(tmp_path, seen, signal.SIGKILL)
+    assert status == -signal.SIGKILL
+    run(here / "in", here / "out")
+    run(here / "in", here / "whole")
+    assert contents(here / "out") == contents(here / "whole")
 
 
 def test_stopped_politely_it_says_one_line(tmp_path: Path) -> None:
-    texts = write_texts(tmp_path / "in", 24)
-    command = [sys.executable, "-m", "pipeline", "run", texts, tmp_path / "out", "--workers", "2"]
-    with subprocess.Popen(
-        [*command, "--set", "shard_chars=800"], cwd=ROOT, stderr=subprocess.PIPE, text=True
-    ) as process:
-        while process.poll() is None and not list((tmp_path / "out").glob("3-flagged/part-*")):
-            time.sleep(0.005)
-        process.send_signal(signal.SIGTERM)
-        errors = process.communicate(timeout=60)[1].splitlines()
-    assert process.returncode == 1
+    here, status, errors = stopped(tmp_path, "3-flagged", signal.SIGTERM)
+    assert status == 1
     assert errors[-1] == "pipeline run: stopped; the same command goes on from here"
     assert "Traceback" not in "".join(errors)
-    assert not list((tmp_path / "out").rglob("*.tmp"))
+    assert not list((here / "out").rglob("*.tmp"))
 
 
 def test_a_killed_worker_is_one_line(tmp_path: Path) -> None:
@@ -339,6 +486,31 @@ def test_a_stage_that_drops_a_row_is_stopped(
         run(texts, tmp_path / "out")
 
 
+def test_a_file_of_which_nothing_is_read_is_rejected(
+    texts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(parts.load("ingest").READERS, ".txt", lambda *_: iter(()))
+    run(texts, tmp_path / "out")
+    rejects = rows(tmp_path / "out", "rejects")
+    assert [row["reason"] for row in rejects] == ["empty_file"] * 6
+
+
+@pytest.mark.parametrize("lose", ["a file", "rows"])
+def test_what_vanishes_in_ingest_is_a_bug(
+    texts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lose: str
+) -> None:
+    if lose == "rows":
+        monkeypatch.setattr(parquet.PartFile, "write", lambda *_: None)
+    else:
+        monkeypatch.setattr(parts.load("ingest"), "ingest", lambda *_: iter(()))
+    expected = {"rows": "expected 1 rows, found 0", "a file": r"found none: \d/\d+\.txt"}
+    with pytest.raises(StageError, match=expected[lose]):
+        run(texts, tmp_path / "out")
+    monkeypatch.undo()
+    run(texts, tmp_path / "out")  # nothing is taken for finished
+    assert len(rows(tmp_path / "out", "documents")) == 6
+
+
 def test_two_runs_into_one_output(texts: Path, output: Path) -> None:
     with (output / "3-flagged" / ".lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -376,3 +548,21 @@ def test_memory_does_not_grow_with_the_input(tmp_path: Path) -> None:
     ]
     assert sum(sizes) == 6000 * 350
     assert max(sizes) <= parts.BATCH_CHARS + 350
+
+
+def test_memory_does_not_grow_with_the_other_fields(tmp_path: Path) -> None:
+    record = json.dumps({"text": "短。", "title": "长" * 300_000}, ensure_ascii=False)
+    source = tmp_path / "in.jsonl"
+    source.write_text("\n".join([record] * 12), encoding="utf-8")
+    runner.run_stage("ingest", source, tmp_path / "out", Config(), 1)
+    files = [pq.read_metadata(path) for path in (tmp_path / "out").glob("part-*.parquet")]
+    rows = [file.row_group(i).num_rows for file in files for i in range(file.num_row_groups)]
+    assert (sum(rows), max(rows)) == (12, 2)
+
+
+def test_rows_that_do_not_fit_in_one_batch_are_not_lost() -> None:
+    table = pa.table({"a": pa.chunked_array([["x"], ["y"]])})
+    assert parquet.one_batch(table).num_rows == 2
+    overfull: Any = SimpleNamespace(combine_chunks=lambda: table)  # as Arrow does beyond 2 GB
+    with pytest.raises(UsageError, match="lower max_document_chars"):
+        parquet.one_batch(overfull)

@@ -29,7 +29,6 @@ from pipeline.model.sites import (
 )
 from pipeline.model.trees import Trees
 
-
 FORMAT = 2
 """Raised with every change after which the files of an older model no longer fit the code."""
 

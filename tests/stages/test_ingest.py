@@ -3,6 +3,8 @@
 import base64
 import io
 import json
+import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,14 @@ from pipeline.readers import COMPRESSIONS, READERS
 from pipeline.readers.compression import BlockStream
 from pipeline.records import Record, Reject
 from pipeline.schema import REASONS, STAGE_COLUMNS, TABLES
-from pipeline.stages.ingest import doc_id, documents_batch, ingest, rejects_batch, suffixes
+from pipeline.stages.ingest import (
+    doc_id,
+    documents_batch,
+    ingest,
+    rejects_batch,
+    source_of,
+    suffixes,
+)
 
 CASES = Path(__file__).parents[1] / "cases" / "ingest"
 SUFFIXES = [f + c for f in READERS for c in ("", *COMPRESSIONS)]
@@ -150,8 +159,21 @@ def test_rejects_batch() -> None:
     assert batch.column("stage").to_pylist() == ["ingest", "ingest"]
 
 
-def test_a_file_name_that_is_no_utf_8_can_be_stored() -> None:
-    source = b"\xd6\xd0.txt".decode("utf-8", "surrogateescape")
-    batch = documents_batch(source, [Record(0, "甲", "utf-8")])
-    assert batch.column("source").to_pylist() == [r"\udcd6\udcd0.txt"]
-    assert batch.column("doc_id").to_pylist() == [doc_id(source, 0)]
+def bytes_of_source(source: str) -> bytes:
+    """The way back from `source_of`."""
+    return re.sub(
+        rb"\\x([0-9a-f]{2})", lambda found: bytes.fromhex(found[1].decode()), source.encode()
+    )
+
+
+@given(st.lists(st.sampled_from([b"\\", b"x", b"5c", b"ff", b"\xff", b"a", "中".encode()])))
+def test_no_two_paths_have_one_source(pieces: list[bytes]) -> None:
+    path = b"".join(pieces)
+    assert bytes_of_source(source_of(os.fsdecode(path))) == path
+
+
+def test_a_reader_that_yields_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(READERS, ".txt", lambda *_: iter(()))  # type: ignore[arg-type]
+    [reject] = ingest("a.txt", io.BytesIO(b"x"), Config())
+    assert isinstance(reject, Reject)
+    check_reject(reject)
