@@ -5,7 +5,10 @@ import re
 HAN_RANGES = ((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x323AF))
 """CJK unified and compatibility ideographs, extensions A to H (Unicode 16, Blocks.txt)."""
 
-HAN = re.compile("[" + "".join(f"{chr(low)}-{chr(high)}" for low, high in HAN_RANGES) + "]+")
+HAN_CLASS = "".join(f"{chr(low)}-{chr(high)}" for low, high in HAN_RANGES)
+"""For use inside the brackets of a regular expression."""
+
+HAN = re.compile(f"[{HAN_CLASS}]+")
 """Runs of them."""
 
 

@@ -14,7 +14,7 @@ _NUMERIC = (
     r"(?P<year>(?:19|20)\d\d) ?[-/.年] ?(?P<month>\d{1,2}) ?[-/.月] ?(?P<day>\d{1,2})(?!\d)日?"
 )
 _CHINESE = (
-    r"(?P<han_year>[一二][〇○Ｏ零一二三四五六七八九]{3})年"
+    r"(?P<han_year>(?:一九|二[〇○Ｏ零])[〇○Ｏ零一二三四五六七八九]{2})年"
     r"(?P<han_month>[一二三四五六七八九十]{1,2})月(?P<han_day>[一二三四五六七八九十]{1,3})日"
 )
 _COMPACT = r"(?P<compact>(?:19|20)\d{6})(?!\d)"
@@ -69,10 +69,10 @@ def _year(han: str) -> int:
 def _number(han: str) -> int:
     """一 to 九十九; 0, which no calendar has, for what is no number.
 
-    >>> _number("十"), _number("三十一"), _number("一二")
-    (10, 31, 0)
+    >>> _number("十"), _number("三十一"), _number("一二"), _number("十十")
+    (10, 31, 0, 0)
     """
     tens, ten, ones = han.rpartition("十")
-    if len(tens) > 1 or len(ones) > 1:
+    if len(tens) > 1 or len(ones) > 1 or tens == "十":
         return 0
     return (DIGITS.index(tens or "一") * 10 if ten else 0) + (DIGITS.index(ones) if ones else 0)

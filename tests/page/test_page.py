@@ -6,6 +6,8 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipeline.page import read_page
 from pipeline.page.dates import read_date
@@ -132,3 +134,24 @@ def test_time_is_linear_in_hostile_text(unit):
     read_page(unit * (1_000_000 // len(unit)))
     read_page("\n".join([(unit * 80)[:79].replace("\n", "")] * 2_000))
     assert time.process_time() - start < 30
+
+
+DATED = st.text("〇零○一二三四五六七八九十廿年月日时分上下午星期:：-/. 0129２０", max_size=40)
+LABELLED = st.sampled_from(
+    ["来源：", "责任编辑:", "发布日期：", "作者 ", "记者：", "", "\n", "原标题 "]
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(st.tuples(LABELLED, DATED), max_size=6))
+def test_no_arrangement_of_labels_and_numerals_is_too_odd(pieces: list[tuple[str, str]]) -> None:
+    text = "".join(label + date for label, date in pieces)
+    page = read_page(text)
+    assert all(text[line.start : line.end].strip() for line in page.lines)
+
+
+@pytest.mark.parametrize(
+    "text", ["二〇二一年十十月一日", "二〇二一年一月十十日", "一○○○年十月一日"]
+)
+def test_what_no_calendar_has_is_no_date(text: str) -> None:
+    assert read_page(f"标题\n{text}\n正文在这里。").published_at is None
