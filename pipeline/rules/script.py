@@ -18,7 +18,7 @@ from pipeline.lexicon import table
 from pipeline.rules.rewriting import Rewrite
 from pipeline.spans import Edit
 
-HAN = ((0x3400, 0x4DBF), (0x4E00, 0x9FFF))
+PROBED = ((0x3400, 0x4DBF), (0x4E00, 0x9FFF))
 """The blocks evidence comes from. What lies beyond is rare, and slows the search 300 times."""
 
 TRADITIONAL_SHARE = 0.8
@@ -37,7 +37,7 @@ MOST_ROUNDS = 4
 """薴 becomes 苧, and 苧, elsewhere a traditional character itself, 苎. No known chain is longer."""
 
 
-class Evidence(NamedTuple):
+class ScriptEvidence(NamedTuple):
     """What only one script writes."""
 
     traditional: re.Pattern[str]
@@ -129,14 +129,14 @@ def _protected(text: str, converted: str) -> str:
 
 
 @cache
-def evidence() -> Evidence:
+def evidence() -> ScriptEvidence:
     """Derived from the national character sets and OpenCC: takes 0.3 s, once per process.
 
     Traditional only: not in GB2312, and simplification changes it. Simplified only: not in Big5,
     and the reverse changes it. What a conversion to the other side writes speaks for neither: 苧 is
     also simplified, and 户 is Hong Kong's.
     """
-    han = [chr(code) for first, last in HAN for code in range(first, last + 1)]
+    han = [chr(code) for first, last in PROBED for code in range(first, last + 1)]
     to_simplified = _one_by_one("t2s", han)
     to_traditional = _one_by_one("s2t", han)
     written = {after for before, after in to_simplified.items() if before != after}
@@ -148,7 +148,7 @@ def evidence() -> Evidence:
     classes = np.zeros(0x10000, dtype=np.int8)
     classes[list(map(ord, traditional))] = 1
     classes[list(map(ord, simple))] = 2
-    return Evidence(re.compile("[" + "".join(sorted(traditional)) + "]"), classes)
+    return ScriptEvidence(re.compile("[" + "".join(sorted(traditional)) + "]"), classes)
 
 
 def _one_by_one(profile: str, characters: list[str]) -> dict[str, str]:

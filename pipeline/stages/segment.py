@@ -40,7 +40,7 @@ CLOSERS = "".join(PAIRS.values()) + "'\"〟"  # an unpaired straight quote after
 # sentence 20 times and at its end 3 times, so it is no ender.
 CONTINUING = "，、；：,;:﹐﹑﹔﹕､·"
 
-HAN = "㐀-䶿一-鿿豈-\N{CJK COMPATIBILITY IDEOGRAPH-FAD9}\U00020000-\U0003ffff々〇"
+IDEOGRAPHIC = "㐀-䶿一-鿿豈-\N{CJK COMPATIBILITY IDEOGRAPH-FAD9}\U00020000-\U0003ffff々〇"
 ALNUM = "0-9A-Za-z０-９Ａ-Ｚａ-ｚ"
 BLANK = " \t\N{NO-BREAK SPACE}\N{IDEOGRAPHIC SPACE}"
 
@@ -78,7 +78,7 @@ STOP = re.compile(
     # Starts with one class, which `re` looks for fastest. Decimals and domain names leave at once.
     rf"{_class(ENDERS)}(?!(?<=[{ALNUM}]{_class(DOTS)})[{ALNUM}])"
     # Group 1 takes part in the plainest case, which is most: 。 or ？ between two characters.
-    rf"(?:(?<=[^{ALNUM}]{_class(LOUD + STOPS)})(?=[{HAN}])(?!的)())?"
+    rf"(?:(?<=[^{ALNUM}]{_class(LOUD + STOPS)})(?=[{IDEOGRAPHIC}])(?!的)())?"
     rf"(?:{_class(ENDERS)}|[{BLANK}]*+{_class(CLOSERS)})*+\s*+"
 )
 """A run of enders and closers with the white space after it: the end of a sentence, or not."""
@@ -153,7 +153,7 @@ LONGEST_WORD = 20
 NEARBY = 200  # bounds the search for another stop
 NUMERALS = "一二三四五六七八九十"
 # 在Yahoo!工作: a capitalised word without spaces between two characters is a name.
-NAME = re.compile(rf"(?:[{HAN}][A-Z][a-z]+|Yahoo|Jeopardy)\Z")
+NAME = re.compile(rf"(?:[{IDEOGRAPHIC}][A-Z][a-z]+|Yahoo|Jeopardy)\Z")
 FAMOUS_NAME = re.compile(r"(?:Yahoo|Jeopardy)\Z")  # whatever stands around them, and with ！
 LONGEST_NAME = 16
 
