@@ -5,6 +5,7 @@ WORKERS ?=
 ENGINE  ?= local
 MODEL   ?= pipeline/model/shipped
 CORPUS  ?= ../shared/corpora/train.jsonl.zst
+DEV     ?= ../shared/corpora/dev.jsonl.zst
 LEXICA  ?= ../shared/lexica
 PYTHON  ?= python3
 UV      ?= uv
@@ -21,7 +22,7 @@ SAYS      = --custom-compile-command "make lock"
 $(foreach name,INPUT OUTPUT,$(if $(strip $($(name))),,$(error $(name) is empty: name a folder)))
 
 .DEFAULT_GOAL := run
-.PHONY: run ingest normalise flag segment write train test lint format lock clean help
+.PHONY: run ingest normalise flag segment write train evaluate test lint format lock clean help
 
 run: $(READY)  ## clean INPUT into tables under OUTPUT (what `make` alone does)
 	@$(PIPELINE) run "$(INPUT)" "$(OUTPUT)" $(OPTIONS)
@@ -44,6 +45,9 @@ write: segment  ## all stages, one after another: the same tables as `make`
 train: $(READY_DEV)  ## learn MODEL from the text in CORPUS and the word lists in LEXICA
 	@$(PIPELINE) train "$(CORPUS)" "$(LEXICA)" "$(MODEL)"
 
+evaluate: $(READY)  ## measure MODEL on the text in DEV, spun with the word lists in LEXICA
+	@$(PIPELINE) evaluate "$(DEV)" "$(LEXICA)" "$(MODEL)" --output "$(OUTPUT)"
+
 test: $(READY_DEV)  ## run the tests
 	@$(PY) -m pytest
 
@@ -57,7 +61,7 @@ lock:  ## choose the versions again, with uv
 	@$(PINS) $(SAYS) -o requirements.txt && $(PINS) $(SAYS) --extra dev -c requirements.txt -o requirements-dev.txt
 
 clean:  ## delete what was made under OUTPUT; INPUT stays
-	@rm -rf "$(OUTPUT)/1-ingested" "$(OUTPUT)/2-normalised" "$(OUTPUT)/3-flagged" "$(OUTPUT)/4-segmented" "$(OUTPUT)/corpus"
+	@rm -rf "$(OUTPUT)/1-ingested" "$(OUTPUT)/2-normalised" "$(OUTPUT)/3-flagged" "$(OUTPUT)/4-segmented" "$(OUTPUT)/corpus" "$(OUTPUT)/evaluation.tsv"
 
 help:  ## this list
 	@awk -F ':[^#]*## ' '/^[a-z]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

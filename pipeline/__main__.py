@@ -18,6 +18,7 @@ from pipeline.stages import STAGES
 from pipeline.startup import leave_pandas_out, open_streams
 
 ENGINES = ("local", "spark")
+HALVES = ("report", "choose")
 
 
 class Command(NamedTuple):
@@ -205,12 +206,42 @@ def _train(args: argparse.Namespace) -> None:
     print(f"{args.target}: a model; `--model` uses it")
 
 
+# --- evaluate
+
+
+def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("corpus", type=Path, metavar="CORPUS", help="text nothing was learned from")
+    parser.add_argument("lexica", type=Path, metavar="LEXICA", help="a folder of word lists")
+    parser.add_argument("model", type=Path, metavar="MODEL", help="the folder of a model")
+    parser.add_argument(
+        "--output", type=Path, metavar="DIR", default=Path("data"), help="a folder for the table"
+    )
+    parser.add_argument(
+        "--half",
+        choices=HALVES,
+        default="report",
+        help="of CORPUS: one is for choosing on, the other for figures that are told",
+    )
+
+
+def _evaluate(args: argparse.Namespace) -> None:
+    from pipeline.training.evaluation import PAIRS_FILE, aligned, evaluate, save
+
+    for path in (args.corpus, args.lexica / PAIRS_FILE, args.model / "card.json"):
+        if not path.exists():
+            raise UsageError(f"{path} does not exist")
+    rows = evaluate(args.corpus, args.lexica, args.model, args.half)
+    save(rows, args.output, args.model, args.half)
+    print(aligned(rows))
+
+
 COMMANDS: Mapping[str, Command] = {
     "run": Command("do all stages: files to tables", _run_arguments, _run),
     **{
         name: Command(stage.summary, _stage_arguments, _run_stage) for name, stage in STAGES.items()
     },
     "train": Command("learn a model from text and word lists", _train_arguments, _train),
+    "evaluate": Command("measure a model on text it has not seen", _evaluate_arguments, _evaluate),
     "inspect": Command("show what is flagged in a text", _inspect_arguments, _inspect),
 }
 

@@ -42,7 +42,8 @@ def digest(value: Any) -> str:
 
 
 def _model(directory: Path) -> Mapping[str, str]:
-    files = sorted(path for path in directory.rglob("*") if path.is_file())
+    """Hashes of its files, less those for people: a new figure in `card.md` changes no table."""
+    files = sorted(p for p in directory.rglob("*") if p.is_file() and p.suffix != ".md")
     if not files:
         message = f"no model in {directory}: run `make train`, or name another with --model"
         raise UsageError(message)

@@ -227,6 +227,10 @@ def test_a_changed_model_runs_flag(texts: Path, tmp_path: Path) -> None:
     config = SMALL._replace(model=str(model))
     run(texts, tmp_path / "out", config)
     was = stamps(tmp_path / "out")
+    (model / "card.md").unlink(missing_ok=True)
+    (model / "card.md").write_text("other figures")  # for people: it changes no table
+    run(texts, tmp_path / "out", config)
+    assert made_again(was, tmp_path / "out") == {}
     (model / "note.txt").write_text("another model")
     run(texts, tmp_path / "out", config)
     assert made_again(was, tmp_path / "out").keys() == {"flag"}

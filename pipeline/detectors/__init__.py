@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from pipeline.config import Config
-from pipeline.detectors import substitution
+from pipeline.detectors import injection, substitution, variant
 from pipeline.spans import Verdict
 
 Detector = Callable[[Sequence[str], Config], list[Verdict]]
@@ -11,5 +11,7 @@ Detector = Callable[[Sequence[str], Config], list[Verdict]]
 
 DETECTORS: Mapping[str, Detector] = {
     "substitution": substitution.detect,
+    "injection": injection.detect,
+    "variant": variant.detect,
 }
 """By name; where flags of two detectors overlap, the more probable one stays."""

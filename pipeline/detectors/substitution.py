@@ -11,8 +11,8 @@ import numpy as np
 
 from pipeline.config import Config
 from pipeline.model import scorer
-from pipeline.model.arrays import Ints
-from pipeline.model.scorer import Judged, Scorer
+from pipeline.model.arrays import Floats, Ints
+from pipeline.model.scorer import Found, Judged, Read, Scorer
 from pipeline.spans import Evidence, Flag, Suggestion, Verdict
 
 NAME = "substitution"
@@ -32,21 +32,29 @@ _Piece = tuple[int, int, str]
 
 def detect(texts: Sequence[str], config: Config) -> list[Verdict]:
     """One verdict for each text. Flags of less than ``config.keep_probability`` are left out."""
-    model = scorer.load(Path(config.model))
+    return judge_with(scorer.load(Path(config.model)), texts, config)
+
+
+def judge_with(model: Scorer, texts: Sequence[str], config: Config) -> list[Verdict]:
+    """The same with a model in hand."""
     flags: list[list[Flag]] = [[] for _ in texts]
+    odds: list[list[tuple[float, int]]] = [[] for _ in texts]
     for batch in _batches(_pieces(texts)):
         judged = model.judge([text for _, _, text in batch])
-        for row in _chosen(judged, config.keep_probability):
-            number, offset, text = batch[int(judged.found.sites.document[row])]
-            flags[number].append(_flag(model, judged, row, text, offset))
-    return [
-        Verdict(found, _spun_log_odds(model, found, text))
-        for found, text in zip(flags, texts, strict=True)
-    ]
+        for (number, _, text), spun in zip(batch, judged.spun, strict=True):
+            odds[number].append((float(spun), len(text)))
+        if judged.read is None:
+            continue
+        for row in _chosen(judged.read.found, judged.probability, config.keep_probability):
+            at = judged.text[judged.read.found.sites.document[row]]
+            number, offset, text = batch[at]
+            flags[number].append(_flag(model, judged.read, judged, row, text, offset))
+    return [Verdict(*pair) for pair in zip(flags, map(_whole, odds), strict=True)]
 
 
-def _spun_log_odds(model: Scorer, flags: list[Flag], text: str) -> float:
-    return model.spun_log_odds(np.array([f.probability for f in flags], np.float32), len(text))
+def _whole(parts: list[tuple[float, int]]) -> float:
+    """Of a document judged in pieces, the mean log odds by length: a tool spins all of a page."""
+    return sum(odds * (n + 1) for odds, n in parts) / sum(n + 1 for _, n in parts)
 
 
 def _pieces(texts: Sequence[str]) -> Iterator[_Piece]:
@@ -75,11 +83,11 @@ def _batches(pieces: Iterator[_Piece]) -> Iterator[list[_Piece]]:
         yield batch
 
 
-def _chosen(judged: Judged, at_least: float) -> Iterator[int]:
+def _chosen(found: Found, probability: Floats, at_least: float) -> Iterator[int]:
     """The probable sites, in order; of overlapping ones the most probable."""
-    sites, probability = judged.found.sites, judged.probability
+    sites = found.sites
     rows = np.flatnonzero(probability >= at_least)
-    taken = np.zeros(len(judged.found.batch.ids), dtype=np.bool_)
+    taken = np.zeros(len(found.batch.ids), dtype=np.bool_)
     kept = []
     for row in rows[np.argsort(-probability[rows], kind="stable")]:
         span = slice(sites.start[row], sites.end[row])
@@ -89,13 +97,13 @@ def _chosen(judged: Judged, at_least: float) -> Iterator[int]:
     yield from sorted(kept)
 
 
-def _flag(model: Scorer, judged: Judged, row: int, text: str, offset: int) -> Flag:
-    found = judged.found
+def _flag(model: Scorer, read: Read, judged: Judged, row: int, text: str, offset: int) -> Flag:
+    found = read.found
     first = found.batch.starts[found.sites.document[row]]
     start, end = int(found.sites.start[row] - first), int(found.sites.end[row] - first)
     probability = float(judged.probability[row])
     best = found.best.candidate[row]
-    suggestions = _suggestions(model, judged, row, probability)
+    suggestions = _suggestions(model, found, row, probability)
     return Flag(
         start + offset,
         end + offset,
@@ -108,7 +116,7 @@ def _flag(model: Scorer, judged: Judged, row: int, text: str, offset: int) -> Fl
         Evidence(
             float(found.candidates.gain[best]),
             float(found.candidates.prior[best]),
-            float(judged.log_odds[row] - judged.alone[row]),
+            float(judged.log_odds[row] - read.alone[row]),
             int(found.surface_count[row]),
             int(found.original_count[row]),
         ),
@@ -116,10 +124,9 @@ def _flag(model: Scorer, judged: Judged, row: int, text: str, offset: int) -> Fl
 
 
 def _suggestions(
-    model: Scorer, judged: Judged, row: int, probability: float
+    model: Scorer, found: Found, row: int, probability: float
 ) -> tuple[Suggestion, ...]:
     """The originals of a site, best first. Their probabilities sum to at most the flag's."""
-    found = judged.found
     low, high = np.searchsorted(found.candidates.site, [row, row + 1])
     share = found.best.share[low:high]
     ranked: Ints = np.argsort(-share, kind="stable")[:MAX_SUGGESTIONS]

@@ -71,6 +71,10 @@ class Alphabet:
         codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
         return self._table[codes]
 
+    def knows(self, text: str) -> bool:
+        """Whether every character of ``text`` has an id of its own."""
+        return bool((self.ids(text) >= N_CLASSES).all())
+
     @classmethod
     def of_counts(cls, counts: Mapping[str, int], at_least: int) -> "Alphabet":
         """The most frequent characters, those first; ties in code point order."""

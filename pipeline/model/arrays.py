@@ -10,7 +10,10 @@ Keys = npt.NDArray[np.uint64]
 """Packed or hashed n-grams."""
 
 Words = npt.NDArray[np.uint32]
-"""Entries of a static table, or sets of up to 32 flags."""
+"""Entries of a static table."""
+
+Flags = npt.NDArray[np.uint16]
+"""Sets of up to 16 flags."""
 
 Ints = npt.NDArray[np.int64]
 """Offsets, row numbers and counts."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline.model import static_table
 from pipeline.model.alphabet import N_CLASSES, UNKNOWN, Alphabet
-from pipeline.model.arrays import Bools, Floats, Ids, Ints, Keys, Words
+from pipeline.model.arrays import Bools, Flags, Floats, Ids, Ints, Keys
 from pipeline.model.ngrams import NgramModel
 
 MAX_LENGTH = 6
@@ -17,16 +17,28 @@ MAX_LENGTH = 6
 _MULTIPLIER = np.uint64(0x9FB21C651E98DF25)
 _BITMAP_BITS = 20
 
-N_FAMILIES = 32
+N_FAMILIES = 16
 """Bits of `Pair.family`."""
+
+N_LISTS = 12
+"""The first so many bits are word lists of real spinners, or pairs seen on real pages."""
+EMBEDDING, RELATED = 12, 13
+"""The bits of pairs that are near in an embedding, and of synonyms and antonyms."""
+
+LISTED = np.uint16((1 << N_LISTS) - 1)
+NOBODY = -30.0
+"""Log prior of a pair that only a list would suggest, where that list is left out."""
 
 
 class Pair(NamedTuple):
     """What is known of one substitution."""
 
     log_prior: float = 0.0
-    family: int = 0
+    """log P(a spinner writes this surface | it replaces this original), nats."""
+    family: int = 1
     """One bit for each family of spinners that knows it."""
+    log_backoff: float = NOBODY
+    """The same if no list were known."""
 
 
 class Matches(NamedTuple):
@@ -40,8 +52,7 @@ class Channel:
     """Terms, and for those that are surfaces, the originals they may stand for.
 
     Pairs of surface term ``t`` are rows ``pair_start[t] : pair_start[t + 1]`` of ``original`` (a
-    term number), ``log_prior`` (nats) and ``family`` (bit ``f`` is set if spinners of family ``f``
-    know the pair).
+    term number) and of the arrays named like the fields of `Pair`.
     """
 
     def __init__(
@@ -51,20 +62,24 @@ class Channel:
         pair_start: Ints,
         original: Ints,
         log_prior: Floats,
-        family: Words,
+        family: Flags,
+        log_backoff: Floats,
         frequency: Floats,
     ) -> None:
+        self.alphabet = alphabet
         self.terms = terms
         self.pair_start = pair_start
         self.original = original
         self.log_prior = log_prior
         self.family = family
+        self.log_backoff = log_backoff
         self.frequency = frequency
         self.length = np.array([len(t) for t in terms], dtype=np.int64)
         flat = alphabet.ids("".join(terms))
         starts = np.cumsum(self.length) - self.length
         columns = np.arange(MAX_LENGTH)
         inside = columns < self.length[:, None]
+        self.is_listed = family & LISTED > 0
         self.ids = np.where(inside, flat[np.minimum(starts[:, None] + columns, len(flat) - 1)], 0)
         self._index()
 
@@ -75,6 +90,12 @@ class Channel:
             own = self.ids[a, i]
             common += (own != 0) & (self.ids[b] == own[:, None]).any(axis=1)
         return common
+
+    @property
+    def has_listed(self) -> Bools:
+        """Of each term, whether a list gives it as the substitute of anything."""
+        listed = np.append(0, np.cumsum(self.is_listed))
+        return np.asarray(listed[self.pair_start[1:]] > listed[self.pair_start[:-1]])
 
     @property
     def is_surface(self) -> Bools:
@@ -94,16 +115,72 @@ class Channel:
         terms = sorted({term for pair in kept for term in pair})
         number = {term: i for i, term in enumerate(terms)}
         rows = sorted(kept)
-        counts = np.bincount([number[s] for s, _ in rows], minlength=len(terms))
-        return cls(
-            alphabet,
+        return cls.of_arrays(
+            model,
             terms,
-            np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+            np.array([number[s] for s, _ in rows], dtype=np.int64),
             np.array([number[o] for _, o in rows], dtype=np.int64),
             np.array([kept[row].log_prior for row in rows], dtype=np.float32),
-            np.array([kept[row].family for row in rows], dtype=np.uint32),
+            np.array([kept[row].family for row in rows], dtype=np.uint16),
+            np.array([kept[row].log_backoff for row in rows], dtype=np.float32),
+        )
+
+    @classmethod
+    def of_arrays(
+        cls,
+        model: NgramModel,
+        terms: list[str],
+        surface: Ints,
+        original: Ints,
+        log_prior: Floats,
+        family: Flags,
+        log_backoff: Floats,
+    ) -> "Channel":
+        """The channel of aligned arrays, one entry a pair, sorted by surface."""
+        counts = np.bincount(surface, minlength=len(terms))
+        return cls(
+            model.alphabet,
+            terms,
+            np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+            original,
+            log_prior,
+            family,
+            log_backoff,
             _frequencies(model, terms),
         )
+
+    def restricted(self, kept: Bools) -> "Channel":
+        """The channel of some of the pairs: those whose entry in ``kept`` is true."""
+        return self._with(kept, self.log_prior, self.family)
+
+    def forgetting(self, unlisted: Bools) -> "Channel":
+        """The channel as if no list had held the pairs of ``unlisted``."""
+        log_prior = np.where(unlisted, self.log_backoff, self.log_prior).astype(np.float32)
+        family = np.where(unlisted, self.family & ~LISTED, self.family).astype(np.uint16)
+        return self._with(log_prior > NOBODY, log_prior, family)
+
+    def _with(self, kept: Bools, log_prior: Floats, family: Flags) -> "Channel":
+        surface = np.repeat(np.arange(len(self.terms)), np.diff(self.pair_start))[kept]
+        used = np.zeros(len(self.terms), dtype=np.bool_)
+        used[surface] = True
+        used[self.original[kept]] = True
+        number = np.cumsum(used) - 1
+        counts = np.bincount(number[surface], minlength=int(used.sum()))
+        return Channel(
+            self.alphabet,
+            [term for term, use in zip(self.terms, used, strict=True) if use],
+            np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+            number[self.original[kept]],
+            log_prior[kept],
+            family[kept],
+            self.log_backoff[kept],
+            self.frequency[used],
+        )
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """(original, surface) of every pair, in order."""
+        surface = np.repeat(np.arange(len(self.terms)), np.diff(self.pair_start))
+        return [(self.terms[o], self.terms[s]) for o, s in zip(self.original, surface, strict=True)]
 
     def _index(self) -> None:
         keys = np.zeros(len(self.terms), dtype=np.uint64)
@@ -120,18 +197,21 @@ class Channel:
         for n in range(2, MAX_LENGTH + 1):
             self._bitmaps[n, _slot(two[self.length == n])] = True
 
-    def matches(self, ids: Ids) -> Matches:
-        """All occurrences of all terms, overlapping ones too, by start and then by length.
+    def matches(self, ids: Ids, places: Ints | None = None) -> Matches:
+        """All occurrences of all terms, overlapping ones too, by start and then by length; or those
+        that start at one of ``places``, which are in order.
 
         Three quarters of all positions are ruled out by one look at their first two characters.
         """
+        every = np.arange(len(ids)) if places is None else places
         starts, terms = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
         keys = _rolled(np.zeros(len(ids), dtype=np.uint64), ids)
-        first_two = _slot(_rolled(keys[:-1], ids[1:]))
+        two = np.minimum(every, len(ids) - 2)
+        first_two = _slot(_rolled(keys[two], ids[two + 1]))
         for n in range(1, MAX_LENGTH + 1):
             if len(ids) < n:
                 break
-            at = np.arange(len(ids)) if n == 1 else np.flatnonzero(self._bitmaps[n, first_two])
+            at = every if n == 1 else every[self._bitmaps[n, first_two]]
             at = at[at <= len(ids) - n]
             key = np.zeros(len(at), dtype=np.uint64)
             for i in range(n):
@@ -150,13 +230,14 @@ class Channel:
         return Matches(start[order], found_term[order])
 
     def save(self, directory: Path) -> None:
-        np.savez(
+        np.savez_compressed(
             directory / "channel.npz",
             terms=np.frombuffer("\n".join(self.terms).encode(), dtype=np.uint8),
-            pair_start=self.pair_start,
-            original=self.original,
-            log_prior=self.log_prior,
+            pair_start=self.pair_start.astype(np.uint32),
+            original=self.original.astype(np.uint32),
+            log_prior=self.log_prior.astype(np.float16),
             family=self.family,
+            log_backoff=self.log_backoff.astype(np.float16),
             frequency=self.frequency,
         )
 
@@ -166,10 +247,11 @@ class Channel:
             return cls(
                 alphabet,
                 arrays["terms"].tobytes().decode().split("\n"),
-                arrays["pair_start"],
-                arrays["original"],
-                arrays["log_prior"],
+                arrays["pair_start"].astype(np.int64),
+                arrays["original"].astype(np.int64),
+                arrays["log_prior"].astype(np.float32),
                 arrays["family"],
+                arrays["log_backoff"].astype(np.float32),
                 arrays["frequency"],
             )
 

@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.model.arrays import Doubles, Floats, Ints, Words
-from pipeline.model.channel import N_FAMILIES, Channel
+from pipeline.model.arrays import Bools, Doubles, Flags, Floats, Ints
+from pipeline.model.channel import LISTED, MAX_LENGTH, N_FAMILIES, Channel
 from pipeline.model.odds import probability
+from pipeline.model.posterior import Posterior
 from pipeline.model.sites import Batch, Candidates, Sites
 
 SITE_FEATURES = (
@@ -32,6 +33,18 @@ SITE_FEATURES = (
     "original_count",
     "rival_gain",  # best gain of an overlapping site
     "document_level",  # mean log probability of a character of this document
+    "prior",  # of the best candidate, in the channel
+    "lists",  # how many lists know it
+)
+TAG_FEATURES = (
+    "inside",  # mean over the site's characters of what the tagger says, log odds
+    "inside_lowest",
+    "inside_before",  # of the character before
+    "inside_behind",
+    "begin",  # that the site's first character begins a span
+    "begin_within",  # highest of its other characters
+    "begin_behind",  # that the character behind it begins one
+    "inserted",
 )
 DOCUMENT_FEATURES = (
     "others_density",  # sum of the other sites' first-pass probabilities, per 100 characters
@@ -39,7 +52,17 @@ DOCUMENT_FEATURES = (
     "others_sure",  # log(1 + number of them above one half)
     "document_length",  # log
     "family_share",  # share of all suspicion against others that falls on one family of spinners
-    "own",  # the site's first-pass log odds
+    "same_count",  # log(1 + other sites where the same surface stands)
+    "same_mean",  # their mean chance; occurrences that were not worth judging count as none
+    "same_best",  # the highest of their log odds, or -8
+    "others_repeat",  # of the other suspected sites, the share whose surface stands twice or more:
+    # some tools fire each line once, some wherever they can
+    "others_original",  # the share whose original still stands elsewhere
+    "others_listed",  # the share that a list knows
+    "own",  # the site's log odds in the round before
+    "rate",  # log odds of substitution that the other sites give this one
+    "spun",  # log odds that the document is spun, at most 20 either way
+    "tagged",  # mean chance of a character of the document to be inside, by the tagger
 )
 
 
@@ -122,6 +145,39 @@ def site_features(
         np.log1p(original_count),
         _rival(sites, found.gain[chosen]),
         level[sites.document],
+        found.prior[chosen],
+        _bits(channel.family[found.pair[chosen]] & LISTED),
+    ]
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def _bits(sets: Flags) -> Ints:
+    """How many members each set has."""
+    return sum(((sets >> np.uint16(i)) & 1 for i in range(N_FAMILIES)), np.zeros(len(sets), int))
+
+
+def tag_features(sites: Sites, tags: Floats) -> Floats:
+    """Shape ``(sites, len(TAG_FEATURES))``; ``tags`` has a row for each character of the batch."""
+    inside, begin, inserted = tags.T
+    steps = np.arange(MAX_LENGTH)
+    at = np.minimum(sites.start[:, None] + steps, sites.end[:, None] - 1)
+    own = inside[at]
+    later = np.where(
+        (steps > 0) & (sites.start[:, None] + steps < sites.end[:, None]), begin[at], -20
+    )
+    columns = [
+        (
+            np.cumsum(np.append(0.0, inside))[sites.end]
+            - np.cumsum(np.append(0.0, inside))[sites.start]
+        )
+        / (sites.end - sites.start),
+        own.min(axis=1),
+        inside[sites.start - 1],
+        inside[sites.end],
+        begin[sites.start],
+        later.max(axis=1),
+        begin[sites.end],
+        inserted[at].max(axis=1),
     ]
     return np.stack(columns, axis=1).astype(np.float32)
 
@@ -138,10 +194,19 @@ def _rival(sites: Sites, gain: Floats) -> Floats:
     return rival
 
 
-def document_features(batch: Batch, sites: Sites, family: Words, odds: Floats) -> Floats:
+def document_features(
+    batch: Batch,
+    sites: Sites,
+    surface_count: Ints,
+    original_count: Ints,
+    family: Flags,
+    odds: Floats,
+    tags: Floats,
+    posterior: Posterior,
+) -> Floats:
     """Shape ``(sites, len(DOCUMENT_FEATURES))``; every site is judged by the others only.
 
-    ``family`` and ``odds`` (of the first pass) belong to the best candidate of each site.
+    ``family`` and ``odds``, of the round before, belong to the best candidate of each site.
     """
     p = probability(odds)
     n = len(batch.starts)
@@ -154,18 +219,76 @@ def document_features(batch: Batch, sites: Sites, family: Words, odds: Floats) -
         np.log1p(sure),
         np.log(length[sites.document]),
         _family_share(sites.document, p, n, family, others),
+        *_same_surface(sites, p, odds, surface_count),
+        *(
+            _share_of_others(sites.document, p, n, others, marked)
+            for marked in (surface_count > 1, original_count > 0, family & LISTED > 0)
+        ),
         odds,
+        posterior.prior,
+        np.clip(posterior.spun, -20, 20)[sites.document],
+        tagged(batch, tags)[sites.document],
     ]
     return np.stack(columns, axis=1).astype(np.float32)
 
 
-def _family_share(document: Ints, p: Doubles, n: int, family: Words, others: Doubles) -> Doubles:
+def tagged(batch: Batch, tags: Floats) -> Doubles:
+    """Mean chance of a character of each document to be inside a span, by the tagger."""
+    total = np.append(0.0, np.cumsum(probability(tags[:, 0])))
+    length = np.maximum(1, batch.ends - batch.starts)
+    return np.asarray((total[batch.ends] - total[batch.starts]) / length)
+
+
+def apart(sites: Sites, odds: Floats, size: int) -> Bools:
+    """The sites that do not overlap a likelier one: they may count as independent witnesses."""
+    highest = np.full(size, -np.inf, dtype=np.float32)
+    for step in range(MAX_LENGTH):
+        inside = sites.start + step < sites.end
+        np.maximum.at(highest, sites.start[inside] + step, odds[inside])
+    top = np.ones(len(odds), dtype=np.bool_)
+    for step in range(MAX_LENGTH):
+        at = np.minimum(sites.start + step, sites.end - 1)
+        top &= highest[at] <= odds
+    return top
+
+
+def _share_of_others(document: Ints, p: Doubles, n: int, others: Doubles, marked: Bools) -> Doubles:
+    """Of the suspicion against the other sites, the share that falls on marked ones."""
+    mass: Doubles = np.bincount(document, p * marked, n)[document] - p * marked
+    return mass / (others + 0.5)
+
+
+def _same_surface(
+    sites: Sites, p: Doubles, odds: Floats, surface_count: Ints
+) -> tuple[Doubles, Doubles, Doubles]:
+    """What the other occurrences of the same surface in the document say: many tools replace every
+    occurrence of a word, others one alone.
+    """
+    key = sites.document * (int(sites.term.max(initial=0)) + 1) + sites.term
+    _, group = np.unique(key, return_inverse=True)
+    count = np.bincount(group)[group] - 1
+    mean = (np.bincount(group, p)[group] - p) / np.maximum(1, surface_count - 1)
+    order = np.lexsort((-odds, group))
+    first = np.searchsorted(group[order], np.arange(int(group.max(initial=-1)) + 1))
+    top = order[first]
+    second = (
+        np.where(np.bincount(group) > 1, odds[order[np.minimum(first + 1, len(order) - 1)]], -8.0)
+        if len(order)
+        else np.zeros(0)
+    )
+    own_top = np.zeros(len(p), dtype=np.bool_)
+    own_top[top] = True
+    best = np.where(count > 0, np.where(own_top, second[group], odds[top][group]), -8.0)
+    return np.log1p(count), mean, best
+
+
+def _family_share(document: Ints, p: Doubles, n: int, family: Flags, others: Doubles) -> Doubles:
     """Of the suspicion against the other sites, the largest share that one of the site's families
     explains: a page is spun by one tool, and its list is then seen all over it.
     """
     best = np.zeros(len(p))
     for bit in range(N_FAMILIES):
-        member = (family >> np.uint32(bit)) & np.uint32(1) > 0
+        member = (family >> np.uint16(bit)) & np.uint16(1) > 0
         if member.any():
             mass = np.bincount(document, p * member, n)[document] - p * member
             best = np.where(member, np.maximum(best, mass), best)
@@ -187,10 +310,35 @@ def _top_of_others(document: Ints, p: Doubles, n: int, k: int) -> Floats:
     return ((sums[document] - mine) / k).astype(np.float32)
 
 
-def page_features(probabilities: Floats, n_chars: int) -> Doubles:
-    """What the verdict on a whole document rests on, shape ``(5,)``; the last is constant."""
-    p = np.sort(probabilities.astype(np.float64))[::-1]
-    density = 100.0 * p.sum() / max(1, n_chars)
-    return np.array(
-        [np.log(0.02 + density), p[:10].sum() / 10, np.log1p((p > 0.5).sum()), p[:3].sum() / 3, 1.0]
+def text_features(batch: Batch, log_probs: Floats, unigrams: Floats) -> Doubles:
+    """What the language model says of each text: mean, and shares of improbable characters and of
+    characters less probable here than anywhere; shape ``(texts, 7)``.
+    """
+    length = np.maximum(1, batch.ends - batch.starts)
+    cohesion = log_probs - unigrams[batch.ids]
+    marks = [
+        log_probs,
+        *(log_probs < limit for limit in (-7.0, -9.0, -11.0)),
+        *(cohesion < limit for limit in (0.0, -2.0)),
+    ]
+    columns = []
+    for mark in marks:
+        total = np.append(0.0, np.cumsum(mark, dtype=np.float64))
+        columns.append((total[batch.ends] - total[batch.starts]) / length)
+    return np.stack([*columns, np.log(length)], axis=1)
+
+
+def page_features(document: Ints, p: Doubles, length: Ints) -> Doubles:
+    """What the verdict on whole documents rests on, shape ``(documents, 5)``; the last is constant.
+
+    ``p`` holds the chances of the sites, ``document`` whose they are.
+    """
+    n = len(length)
+    density = 100.0 * np.bincount(document, p, n) / np.maximum(1, length)
+    order = np.lexsort((-p, document))
+    rank = np.arange(len(p)) - np.searchsorted(document[order], document[order])
+    ten, three = (
+        np.bincount(document[order][rank < k], p[order][rank < k], n) / k for k in (10, 3)
     )
+    sure = np.log1p(np.bincount(document, p > 0.5, n))
+    return np.stack([np.log(0.02 + density), ten, sure, three, np.ones(n)], axis=1)

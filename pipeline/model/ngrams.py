@@ -111,5 +111,5 @@ def load(directory: Path) -> NgramModel:
     """The model saved in ``directory``. Its table is memory-mapped: all workers share it."""
     chars = (directory / "alphabet.txt").read_text(encoding="utf-8")
     unigrams = np.load(directory / "unigrams.npy")
-    words = np.load(directory / "ngrams.npy", mmap_mode="r")
+    words = np.asarray(np.load(directory / "ngrams.npy", mmap_mode="r"))  # a plain view: faster
     return NgramModel(Alphabet(chars), unigrams, words)

@@ -1,11 +1,13 @@
-"""From texts to a probability for every site: the language model, the channel, two passes of trees.
+"""From texts to a probability for every site: a glance at all pages, a reading of suspects.
 
-The first pass judges each site alone. The second sees besides how suspicious the other sites of the
-same document are: one odd word is noise in a clean page, and near certain in a page with fifty.
+The glance weighs the substitutes that lists know, with the language model alone; most pages of a
+corpus end there. Whatever looks suspicious is read: by the tagger, with the originals that nobody
+has listed too, each site in the light of all others of its document.
 """
 
 import json
 import shutil
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -13,11 +15,13 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.model import features as f
-from pipeline.model.arrays import Doubles, Floats, Ints, Words
-from pipeline.model.channel import Channel
+from pipeline.model import posterior
+from pipeline.model.arrays import Bools, Doubles, Flags, Floats, Ints
+from pipeline.model.channel import LISTED, Channel
 from pipeline.model.ngrams import NgramModel
 from pipeline.model.ngrams import load as load_ngrams
 from pipeline.model.odds import probability
+from pipeline.model.posterior import Posterior
 from pipeline.model.sites import (
     Batch,
     Candidates,
@@ -27,14 +31,24 @@ from pipeline.model.sites import (
     find_sites,
     worth_judging,
 )
+from pipeline.model.tagger import HEADS, Tagger
 from pipeline.model.trees import Trees
 
-FORMAT = 2
+FORMAT = 3
 """Raised with every change after which the files of an older model no longer fit the code."""
+
+LEAST_INSIDE = -1.5
+"""Log odds by the tagger, on average over a site, below which originals that no list suggests are
+not even tried."""
+
+
+ODD = -8.5
+"""Log probability of a character below which the glance looks at what stands there: 5% of the
+characters of clean pages, and more than half of the substitutions of simulated ones have one."""
 
 
 class Found(NamedTuple):
-    """All sites of a batch with their candidates and site features."""
+    """Sites of a batch with their candidates and features."""
 
     batch: Batch
     sites: Sites
@@ -45,47 +59,112 @@ class Found(NamedTuple):
     features: Floats
 
 
-class Judged(NamedTuple):
-    """The verdicts on a batch; the arrays are aligned with ``found.sites``."""
+class Read(NamedTuple):
+    """Suspected documents, with what was made of their sites."""
 
     found: Found
+    tags: Floats
     alone: Floats
-    """Log odds of the first pass."""
+    """Log odds of each site by itself."""
+    posterior: Posterior
+    family: Flags
+    """Of each site's best candidate."""
+
+
+class Judged(NamedTuple):
+    """The verdicts on a batch of texts."""
+
+    read: Read | None
+    """None if no text was suspected."""
+    text: Ints
+    """Which of the texts each document in ``read`` is."""
     log_odds: Floats
-    """Log odds of the second pass."""
+    """Of the sites in ``read``."""
     probability: Floats
     """The same as probabilities."""
-
-    @classmethod
-    def of(cls, found: Found, alone: Floats, log_odds: Floats) -> "Judged":
-        return cls(found, alone, log_odds, probability(log_odds).astype(np.float32))
+    spun: Doubles
+    """Of each text, the log odds that it is spun."""
 
 
-def find(model: NgramModel, channel: Channel, texts: list[str]) -> Found:
-    """Every site of the texts that is worth judging."""
+def find(model: NgramModel, channel: Channel, texts: list[str], tags: Floats) -> Found:
+    """The sites that are worth judging, given what the tagger says of each character."""
     batch = batch_of(model, texts)
     log_probs = model.log_probs(batch.ids)
     start, term = channel.matches(batch.ids)
-    document = np.searchsorted(batch.starts, start, side="right") - 1
-    surface = channel.is_surface[term]
-    at, what = start[surface], term[surface]
-    sites = find_sites(batch, log_probs, at, what, channel.length[what])
-    sites, found = worth_judging(sites, candidates(batch, model, channel, sites))
+    suspected = _suspected(start, channel.length[term], tags)
+    tried = channel.is_surface[term] & (suspected | channel.has_listed[term])
+    counted = np.searchsorted(batch.starts, start, side="right") - 1, term
+    found = _found(
+        batch, model, log_probs, channel, start[tried], term[tried], suspected[tried], counted
+    )
+    rows = np.concatenate([found.features, f.tag_features(found.sites, tags)], axis=1)
+    return found._replace(features=rows)
+
+
+def glance(model: NgramModel, listed: Channel, texts: list[str]) -> tuple[Found, Doubles]:
+    """The odd sites that a list knows, and what the language model says of each text."""
+    batch = batch_of(model, texts)
+    log_probs = model.log_probs(batch.ids)
+    near = np.zeros(len(log_probs), dtype=np.bool_)
+    odd = np.flatnonzero(log_probs < ODD)
+    for step in range(3):
+        near[np.maximum(odd - step, 0)] = True
+    start, term = listed.matches(batch.ids, np.flatnonzero(near))
+    at = listed.is_surface[term]
+    counted = np.searchsorted(batch.starts, start, side="right") - 1, term
+    found = _found(batch, model, log_probs, listed, start[at], term[at], None, counted)
+    return found, f.text_features(batch, log_probs, model.unigrams[0])
+
+
+def _found(
+    batch: Batch,
+    model: NgramModel,
+    log_probs: Floats,
+    channel: Channel,
+    start: Ints,
+    term: Ints,
+    suspected: Bools | None,
+    counted: tuple[Ints, Ints],
+) -> Found:
+    sites = find_sites(batch, log_probs, start, term, channel.length[term])
+    sites, found = worth_judging(sites, candidates(batch, model, channel, sites, suspected))
     best = f.best_candidates(found, len(sites.start))
     original = found.original[best.candidate]
-    counted = [
-        f.counts_in_documents(document, term, sites.document, wanted, len(channel.terms))
+    counts = [
+        f.counts_in_documents(*counted, sites.document, wanted, len(channel.terms))
         for wanted in (sites.term, original)
     ]
     rows = f.site_features(
-        batch, log_probs, model.unigrams[0], channel, sites, found, best, *counted
+        batch, log_probs, model.unigrams[0], channel, sites, found, best, *counts
     )
-    return Found(batch, sites, found, best, counted[0], counted[1], rows)
+    return Found(batch, sites, found, best, counts[0], counts[1], rows)
 
 
-def families(channel: Channel, found: Found) -> Words:
+def _suspected(start: Ints, length: Ints, tags: Floats) -> Bools:
+    total = np.append(0.0, np.cumsum(tags[:, 0], dtype=np.float64))
+    suspected: Bools = (total[start + length] - total[start]) / length >= LEAST_INSIDE
+    return suspected
+
+
+def families(channel: Channel, found: Found) -> Flags:
     """The families of spinners that know each site's best candidate."""
     return channel.family[found.candidates.pair[found.best.candidate]]
+
+
+def tags_of(tagger: Tagger, batch: Batch) -> Floats:
+    """What the tagger says of every character of a batch; of those between texts, nothing much."""
+    tags = np.full((len(batch.ids), len(HEADS)), -8.0, dtype=np.float32)
+    for start, end in zip(batch.starts, batch.ends, strict=True):
+        tags[start:end] = tagger.log_odds(batch.ids[start:end])
+    return tags
+
+
+def witnesses(
+    found: Found, family: Flags, alone: Floats, base: float
+) -> tuple[Ints, Flags, Floats, Bools, int]:
+    """What the posterior asks for: the sites' evidence, and which of them count."""
+    counted = f.apart(found.sites, alone, len(found.batch.ids))
+    return found.sites.document, family, alone - np.float32(base), counted, len(found.batch.starts)
 
 
 class Scorer(NamedTuple):
@@ -93,21 +172,65 @@ class Scorer(NamedTuple):
 
     ngrams: NgramModel
     channel: Channel
+    tagger: Tagger
+    glance: Trees
+    """Log odds of a site that a list knows, at first sight."""
+    suspicion: Trees
+    """Log odds at first sight that a text is spun, from what `glance_rows` says of it."""
     alone: Trees
+    """Of any site, with the tagger's opinion."""
     together: Trees
+    """In the light of its document, as ``alone`` sees it."""
+    again: Trees
+    """The same, as ``together`` sees it."""
+    cells: Doubles
+    """Log prior of `posterior.CELLS`, clean last."""
+    base: float
+    """Log odds of substitution among the sites that ``alone`` was fitted on."""
+    gate: float
+    """Suspicion from which on a text is read."""
     page: Doubles
-    """Weights of `page_features`, the constant last: log odds that a document is spun."""
+    """Weights of `document_rows`: log odds that a document is spun."""
+    inserted: Doubles
+    """Weights of `insertions.FEATURES`: log odds that a string was inserted."""
 
     def judge(self, texts: list[str]) -> Judged:
-        found = find(self.ngrams, self.channel, texts)
-        alone = self.alone.log_odds(found.features)
-        others = f.document_features(found.batch, found.sites, families(self.channel, found), alone)
-        rows = np.concatenate([found.features, others], axis=1)
-        return Judged.of(found, alone, self.together.log_odds(rows))
+        suspicion = self.suspicions(texts)
+        read = np.flatnonzero(suspicion >= self.gate)
+        spun = np.minimum(suspicion, self.gate) - 10.0
+        if not len(read):
+            none = np.zeros(0, dtype=np.float32)
+            return Judged(None, read, none, none, spun)
+        found = self.read([texts[i] for i in read])
+        log_odds = found.alone
+        for trees in (self.together, self.again):
+            log_odds = trees.log_odds(in_context(found, log_odds))
+        p = probability(log_odds)
+        spun[read] = np.maximum(document_rows(found, p) @ self.page, spun[read])
+        return Judged(found, read, log_odds, p.astype(np.float32), spun)
 
-    def spun_log_odds(self, probabilities: Floats, n_chars: int) -> float:
-        """Log odds that a document of ``n_chars`` with these flags was spun."""
-        return float(f.page_features(probabilities, n_chars) @ self.page)
+    def suspicions(self, texts: list[str]) -> Doubles:
+        """Log odds at first sight that each text is spun."""
+        found, of_text = glance(self.ngrams, self.listed, texts)
+        p = probability(self.glance.log_odds(found.features))
+        return self.suspicion.log_odds(glance_rows(found, p, of_text)).astype(np.float64)
+
+    @property
+    def listed(self) -> Channel:
+        return _listed(self.channel)
+
+    def read(self, texts: list[str]) -> Read:
+        tags = tags_of(self.tagger, batch_of(self.ngrams, texts))
+        found = find(self.ngrams, self.channel, texts, tags)
+        alone = self.alone.log_odds(found.features)
+        family = families(self.channel, found)
+        seen = posterior.infer(*witnesses(found, family, alone, self.base), self.cells)
+        return Read(found, tags, alone, seen, family)
+
+    def forgetting(self, is_unlisted: Callable[[str, str], bool]) -> "Scorer":
+        """The scorer as if no list had held the pairs (original, surface) of which that is true."""
+        unlisted = np.array([is_unlisted(*pair) for pair in self.channel.pairs()], dtype=np.bool_)
+        return self._replace(channel=self.channel.forgetting(unlisted))
 
     def save(self, directory: Path, card: dict[str, object]) -> None:
         """Write the model into ``directory``, and ``card``, how it came about, beside it.
@@ -121,14 +244,61 @@ class Scorer(NamedTuple):
         directory.mkdir(parents=True, exist_ok=True)
         self.ngrams.save(draft)
         self.channel.save(draft)
-        self.alone.save(draft / "alone.npz")
-        self.together.save(draft / "together.npz")
-        np.save(draft / "page.npy", self.page)
+        self.tagger.save(draft / "tagger.npz")
+        for name in _TREES:
+            getattr(self, name).save(draft / f"{name}.npz")
+        weights = {name: getattr(self, name) for name in _WEIGHTS}
+        np.savez(draft / "weights.npz", **weights)
         text = json.dumps({"format": FORMAT, **card}, ensure_ascii=False, indent=1)
         (draft / "card.json").write_text(text + "\n", encoding="utf-8")
         for path in sorted(draft.iterdir()):
             path.replace(directory / path.name)
         draft.rmdir()
+
+
+_TREES = ("glance", "suspicion", "alone", "together", "again")
+_WEIGHTS = ("cells", "base", "gate", "page", "inserted")
+
+
+def glance_rows(found: Found, p: Doubles, of_text: Doubles) -> Floats:
+    """What the glance saw of each text."""
+    lengths = found.batch.ends - found.batch.starts
+    rows = f.page_features(found.sites.document, p, lengths)
+    return np.concatenate([rows, of_text], axis=1).astype(np.float32)
+
+
+def in_context(read: Read, odds: Floats) -> Floats:
+    """What is known of each site, given what the round before made of all of them."""
+    found = read.found
+    of_document = f.document_features(
+        found.batch,
+        found.sites,
+        found.surface_count,
+        found.original_count,
+        read.family,
+        odds,
+        read.tags,
+        read.posterior,
+    )
+    return np.concatenate([found.features, of_document], axis=1)
+
+
+def document_rows(read: Read, p: Doubles) -> Doubles:
+    """What the verdict on each document rests on, shape ``(documents, 7)``."""
+    batch, sites = read.found.batch, read.found.sites
+    kept = f.apart(sites, p.astype(np.float32), len(batch.ids))
+    rows = f.page_features(sites.document[kept], p[kept], batch.ends - batch.starts)
+    more = [
+        np.clip(read.posterior.spun, -20, 20) / 10,
+        np.log(0.002 + f.tagged(batch, read.tags)),
+    ]
+    return np.concatenate([np.stack(more, axis=1), rows], axis=1)
+
+
+@lru_cache(maxsize=4)
+def _listed(channel: Channel) -> Channel:
+    """The part of a channel that lists know."""
+    return channel.restricted(channel.family & LISTED > 0)
 
 
 @lru_cache(maxsize=2)
@@ -143,10 +313,16 @@ def load(directory: Path) -> Scorer:
         found = f"format {card.get('format')}, not {FORMAT}"
         raise ValueError(f"the model in {directory} has {found}: make it again with `make train`")
     ngrams = load_ngrams(directory)
+    with np.load(directory / "weights.npz") as arrays:
+        weights = {name: arrays[name] for name in _WEIGHTS}
     return Scorer(
         ngrams,
         Channel.load(directory, ngrams.alphabet),
-        Trees.load(directory / "alone.npz"),
-        Trees.load(directory / "together.npz"),
-        np.load(directory / "page.npy"),
+        Tagger.load(directory / "tagger.npz"),
+        cells=weights["cells"],
+        base=float(weights["base"]),
+        gate=float(weights["gate"]),
+        page=weights["page"],
+        inserted=weights["inserted"],
+        **{name: Trees.load(directory / f"{name}.npz") for name in _TREES},
     )

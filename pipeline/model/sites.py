@@ -16,11 +16,8 @@ CONTEXT = ORDER - 1
 """Characters after a site whose probability depends on what stands in it."""
 
 
-LEAST_TOTAL = -2.0
-"""Log sum over a site's originals of exp(gain + prior) below which it is not judged, in nats. On
-600 simulated pages 1.4% of the substituted sites lay below, and the trees were sure of none. Seven
-eighths of the sites of clean pages lay below, too: the trees are the slowest part by far.
-"""
+LEAST_TOTAL = -4.0
+"""Log sum over a site's originals of exp(gain + prior) below which it is not judged, in nats."""
 
 
 class Batch(NamedTuple):
@@ -103,13 +100,20 @@ def find_sites(batch: Batch, log_probs: Floats, starts: Ints, terms: Ints, lengt
     )
 
 
-def candidates(batch: Batch, model: NgramModel, channel: Channel, sites: Sites) -> Candidates:
-    """Every original of every site, with its gain."""
+def candidates(
+    batch: Batch, model: NgramModel, channel: Channel, sites: Sites, suspected: Bools | None = None
+) -> Candidates:
+    """Originals of every site, with their gains: all of them, or, of sites that are not
+    ``suspected``, those that a list gives. No site may be left without one.
+    """
     first = channel.pair_start[sites.term].astype(np.int64)
     counts = channel.pair_start[sites.term + 1] - first
     site = np.repeat(np.arange(len(counts)), counts)
     within = np.arange(len(site)) - np.repeat(np.cumsum(counts) - counts, counts)
     pair = first[site] + within
+    if suspected is not None:
+        kept = suspected[site] | channel.is_listed[pair]
+        site, pair = site[kept], pair[kept]
     original = channel.original[pair].astype(np.int64)
     inside = np.zeros(len(site), dtype=np.float32)
     behind = np.zeros(len(site), dtype=np.float32)

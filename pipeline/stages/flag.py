@@ -1,13 +1,13 @@
 """flag: what was probably substituted, where, how sure, and what stood there."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from pipeline.config import Config
-from pipeline.detectors import DETECTORS
+from pipeline.detectors import DETECTORS, Detector
 from pipeline.hanzi import count_han
 from pipeline.model.odds import probability
 from pipeline.schema import STAGE_COLUMNS
@@ -34,9 +34,13 @@ def flag(text: str, config: Config = DEFAULTS) -> list[Flag]:
     return flag_all([text], config)[0].flags
 
 
-def flag_all(texts: Sequence[str], config: Config = DEFAULTS) -> list[Flagged]:
+def flag_all(
+    texts: Sequence[str],
+    config: Config = DEFAULTS,
+    detectors: Mapping[str, Detector] = DETECTORS,
+) -> list[Flagged]:
     """Every detector's verdict on each text, merged."""
-    verdicts = [detect(texts, config) for detect in DETECTORS.values()]
+    verdicts = [detect(texts, config) for detect in detectors.values()]
     return [_merged(text, of_one) for text, *of_one in zip(texts, *verdicts, strict=True)]
 
 

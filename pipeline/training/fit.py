@@ -1,76 +1,221 @@
-"""Fitting the decision: the trees of both passes, and the verdict on whole pages."""
+"""Fitting the decision: the trees of every pass, the prior of the cells, the verdict on pages."""
 
+import itertools
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import lightgbm
 import numpy as np
 
-from pipeline.config import Config
-from pipeline.model import features
-from pipeline.model.arrays import Bools, Doubles, Floats, Ints, Labels
-from pipeline.model.channel import MAX_LENGTH, Channel
+from pipeline.model import posterior
+from pipeline.model.arrays import Bools, Doubles, Flags, Floats, Ints, Labels
+from pipeline.model.channel import LISTED, MAX_LENGTH, Channel
 from pipeline.model.ngrams import NgramModel
 from pipeline.model.odds import probability
-from pipeline.model.scorer import Found, Scorer, families, find
+from pipeline.model.scorer import (
+    Found,
+    Read,
+    Scorer,
+    document_rows,
+    families,
+    find,
+    glance,
+    glance_rows,
+    in_context,
+    tags_of,
+    witnesses,
+)
+from pipeline.model.sites import batch_of
+from pipeline.model.tagger import Tagger
 from pipeline.model.trees import Trees
+from pipeline.training.insertion_fit import fit_insertions
+from pipeline.training.logistic import logistic
 from pipeline.training.pages import Page
 
 log = logging.getLogger(__name__)
 
 PAGES_AT_ONCE = 100
 N_TREES, N_LEAVES, MAX_DEPTH = 150, 31, 7
+N_GLANCE_TREES, GLANCE_LEAVES = 40, 15
+"""Of the glance, which every site of a corpus has to pass: small trees are fast, and it need only
+tell which pages deserve a reading."""
 N_THREADS = 2
 CLEAN, SUBSTITUTED, UNCLEAR = 0, 1, 2
 
-CLEAN_WEIGHT = 5.0
-"""Half of the pages are spun, to have enough to learn from; of real pages about one in ten is (8 of
-100 sample pages of one published corpus). So every clean page stands for several."""
+CLEAN_WEIGHT = 3.0
+"""Spun pages are frequent here, to have enough to learn from; of real pages about one in ten is (8
+of 100 sample pages of one published corpus). So every clean page stands for several."""
+
+CLEAN_READ = 0.02
+"""Share of clean pages that the gate lets through to the reading."""
 
 
-def fit(ngrams: NgramModel, channel: Channel, pages: Sequence[Page], seed: int) -> Scorer:
-    """The scorer of a language model and a channel, fitted on pages neither has seen."""
+class _Reading(NamedTuple):
+    """One batch of pages, read."""
+
+    pages: Sequence[Page]
+    found: Found
+    tags: Floats
+    family: Flags
+    labels: Labels
+
+
+def fit(
+    ngrams: NgramModel,
+    channel: Channel,
+    known: Channel,
+    tagger: Tagger,
+    pages: Sequence[Page],
+    seed: int,
+) -> Scorer:
+    """The scorer of a language model, a channel and a tagger, fitted on pages none has seen.
+
+    ``known`` is the channel that the fitting uses: some of what the pages were spun with is not in
+    its lists, as it will be with tools that nobody has a list for.
+    """
     batches = [pages[i : i + PAGES_AT_ONCE] for i in range(0, len(pages), PAGES_AT_ONCE)]
-    found = [find(ngrams, channel, [page.text for page in batch]) for batch in batches]
-    labels = [_labels(one, batch) for one, batch in zip(found, batches, strict=True)]
-    rows = np.concatenate([one.features for one in found])
-    truth = np.concatenate(labels)
-    clear = truth != UNCLEAR
-    weight = np.concatenate(
-        [_weights(one, batch) for one, batch in zip(found, batches, strict=True)]
-    )
+    first, suspicion, gate = _fit_glance(ngrams, known, batches, seed)
+    readings = [_read(ngrams, known, tagger, batch) for batch in batches]
+    rows = np.concatenate([one.found.features for one in readings])
+    truth = np.concatenate([one.labels for one in readings])
+    weight = np.concatenate([_weights(one.found, one.pages) for one in readings])
+    sizes = [len(one.labels) for one in readings]
+    fold = np.repeat(np.arange(len(readings)) % 2, sizes)
     log.info(
         "%d sites, %d substituted, %d unclear",
         len(truth),
         (truth == SUBSTITUTED).sum(),
-        (~clear).sum(),
+        (truth == UNCLEAR).sum(),
     )
-    fold = np.repeat(np.arange(len(found)) % 2, [len(one.features) for one in found])
-    # The second pass must see first-pass odds as they will be: of pages that the trees did not see.
+
+    def boosted(rows: Floats) -> tuple[Trees, Floats]:
+        def make(rows: Floats, truth: Labels, weight: Floats) -> Trees:
+            return _boosted(rows, truth, weight, seed)
+
+        return _crossed(rows, truth, weight, fold, make)
+
+    alone, odds = boosted(rows)
+    clear = truth != UNCLEAR
+    share = np.average(truth[clear] == SUBSTITUTED, weights=weight[clear])
+    base = float(np.log(share / (1 - share)))
+    edges = np.cumsum([0, *sizes])
+    parts = [odds[low:high] for low, high in itertools.pairwise(edges)]
+    seen = [
+        witnesses(one.found, one.family, part, base)
+        for one, part in zip(readings, parts, strict=True)
+    ]
+    cells = posterior.fitted(seen)
+    reads = [
+        Read(one.found, one.tags, part, posterior.infer(*batch, cells), one.family)
+        for one, part, batch in zip(readings, parts, seen, strict=True)
+    ]
+
+    def further(parts: list[Floats]) -> tuple[Trees, list[Floats]]:
+        wide = [in_context(read, part) for read, part in zip(reads, parts, strict=True)]
+        trees, odds = boosted(np.concatenate(wide))
+        return trees, [odds[low:high] for low, high in itertools.pairwise(edges)]
+
+    together, parts = further(parts)
+    again, parts = further(parts)
+    documents = np.concatenate(
+        [document_rows(read, probability(part)) for read, part in zip(reads, parts, strict=True)]
+    )
+    page = logistic(documents, *_verdicts(pages))
+    return Scorer(
+        ngrams,
+        channel,
+        tagger,
+        first,
+        suspicion,
+        alone,
+        together,
+        again,
+        cells,
+        base,
+        gate,
+        page,
+        fit_insertions(ngrams, tagger, pages, CLEAN_WEIGHT),
+    )
+
+
+def _fit_glance(
+    ngrams: NgramModel, known: Channel, batches: Sequence[Sequence[Page]], seed: int
+) -> tuple[Trees, Trees, float]:
+    """The trees of the first look, the weights that make them a suspicion, and the gate."""
+    listed = known.restricted(known.family & LISTED > 0)
+    looks = [glance(ngrams, listed, [page.text for page in batch]) for batch in batches]
+    found = [one for one, _ in looks]
+    rows = np.concatenate([one.features for one in found])
+    labels = [_labels(one, batch) for one, batch in zip(found, batches, strict=True)]
+    weight = np.concatenate([_weights(one, b) for one, b in zip(found, batches, strict=True)])
+    sizes = [len(one.features) for one in found]
+    fold = np.repeat(np.arange(len(found)) % 2, sizes)
+
+    def make(rows: Floats, truth: Labels, weight: Floats) -> Trees:
+        return _boosted(rows, truth, weight, seed, N_GLANCE_TREES, GLANCE_LEAVES)
+
+    trees, odds = _crossed(rows, np.concatenate(labels), weight, fold, make)
+    edges = np.cumsum([0, *sizes])
+    documents = np.concatenate(
+        [
+            glance_rows(one, probability(odds[low:high]), of_text)
+            for (one, of_text), low, high in zip(looks, edges[:-1], edges[1:], strict=True)
+        ]
+    )
+    pages = [page for batch in batches for page in batch]
+    is_spun, counted = _verdicts(pages)
+    fold = np.repeat(np.arange(len(batches)) % 2, [len(batch) for batch in batches])
+    suspicion, scores = _crossed(
+        documents, is_spun.astype(np.int8), counted.astype(np.float32), fold, make
+    )
+    gate = float(np.quantile(scores[~is_spun], 1 - CLEAN_READ))
+    long = np.array([len(page.text) >= 300 for page in pages])
+    log.info(
+        "the gate at %.2f lets %.4f of the spun pages through, of the long ones %.4f",
+        gate,
+        (scores[is_spun] >= gate).mean(),
+        (scores[is_spun & long] >= gate).mean(),
+    )
+    return trees, suspicion, gate
+
+
+def _read(ngrams: NgramModel, known: Channel, tagger: Tagger, pages: Sequence[Page]) -> _Reading:
+    texts = [page.text for page in pages]
+    tags = tags_of(tagger, batch_of(ngrams, texts))
+    found = find(ngrams, known, texts, tags)
+    return _Reading(pages, found, tags, families(known, found), _labels(found, pages))
+
+
+def _crossed(
+    rows: Floats,
+    truth: Labels,
+    weight: Floats,
+    fold: Ints,
+    make: Callable[[Floats, Labels, Floats], Trees],
+) -> tuple[Trees, Floats]:
+    """Trees fitted on everything, and for each row the log odds of trees that have not seen it:
+    what comes after them must see odds as they will be.
+    """
+    clear = truth != UNCLEAR
     odds = np.zeros(len(truth), dtype=np.float32)
     for half in (0, 1):
         seen = clear & (fold != half)
-        trees = _boosted(rows[seen], truth[seen], weight[seen], seed)
+        trees = make(rows[seen], truth[seen], weight[seen])
         odds[fold == half] = trees.log_odds(rows[fold == half])
-    alone = _boosted(rows[clear], truth[clear], weight[clear], seed)
-    edges = np.cumsum([0, *(len(one.features) for one in found)])
-    others = [
-        features.document_features(one.batch, one.sites, families(channel, one), odds[low:high])
-        for one, low, high in zip(found, edges[:-1], edges[1:], strict=True)
-    ]
-    wide = np.concatenate([rows, np.concatenate(others)], axis=1)
-    together = _boosted(wide[clear], truth[clear], weight[clear], seed)
-    final = np.zeros(len(truth), dtype=np.float32)
-    for half in (0, 1):
-        seen = clear & (fold != half)
-        trees = _boosted(wide[seen], truth[seen], weight[seen], seed)
-        final[fold == half] = trees.log_odds(wide[fold == half])
-    page = _page_weights(found, pages, final, edges)
-    return Scorer(ngrams, channel, alone, together, page)
+    return make(rows[clear], truth[clear], weight[clear]), odds
+
+
+def _verdicts(pages: Sequence[Page]) -> tuple[Bools, Doubles]:
+    """Whether each page was spun, and what it counts for."""
+    is_spun = np.array([bool(page.truth) for page in pages])
+    return is_spun, np.where(is_spun, 1.0, CLEAN_WEIGHT)
 
 
 def _labels(found: Found, pages: Sequence[Page]) -> Labels:
-    """SUBSTITUTED where a site is exactly a substitution, UNCLEAR where it only overlaps one."""
+    """SUBSTITUTED where a site is exactly a substitution, or what comes nearest to one that no site
+    is exactly; UNCLEAR where it only overlaps one.
+    """
     owner = np.zeros(len(found.batch.ids), dtype=np.int64)
     spans = [(0, 0)]
     for first, page in zip(found.batch.starts, pages, strict=True):
@@ -79,11 +224,16 @@ def _labels(found: Found, pages: Sequence[Page]) -> Labels:
             spans.append((first + start, first + end))
     bounds = np.array(spans)
     starts, ends = found.sites.start, found.sites.end
-    touched = np.zeros(len(starts), dtype=np.bool_)
-    for step in range(MAX_LENGTH):
-        touched |= owner[np.minimum(starts + step, ends - 1)] > 0
-    exact = (bounds[owner[starts]] == np.stack([starts, ends], axis=1)).all(axis=1)
-    return np.where(exact, SUBSTITUTED, np.where(touched, UNCLEAR, CLEAN)).astype(np.int8)
+    steps = np.arange(MAX_LENGTH)
+    at = np.minimum(starts[:, None] + steps, ends[:, None] - 1)
+    touched = owner[at].max(axis=1) if len(at) else np.zeros(0, dtype=np.int64)
+    low, high = bounds[touched, 0], bounds[touched, 1]
+    common = np.minimum(ends, high) - np.maximum(starts, low)
+    match = np.where(touched > 0, common / np.maximum(ends - starts, high - low), 0.0)
+    best = np.zeros(len(spans))
+    np.maximum.at(best, touched, match)
+    good = (touched > 0) & (match == best[touched]) & (match >= 0.5)
+    return np.where(good, SUBSTITUTED, np.where(touched > 0, UNCLEAR, CLEAN)).astype(np.int8)
 
 
 def _weights(found: Found, pages: Sequence[Page]) -> Floats:
@@ -92,11 +242,18 @@ def _weights(found: Found, pages: Sequence[Page]) -> Floats:
     return of_page[found.sites.document]
 
 
-def _boosted(rows: Floats, truth: Labels, weight: Floats, seed: int) -> Trees:
+def _boosted(
+    rows: Floats,
+    truth: Labels,
+    weight: Floats,
+    seed: int,
+    n_trees: int = N_TREES,
+    n_leaves: int = N_LEAVES,
+) -> Trees:
     settings = {
         "objective": "binary",
         "learning_rate": 0.08,
-        "num_leaves": N_LEAVES,
+        "num_leaves": n_leaves,
         "max_depth": MAX_DEPTH,
         "min_data_in_leaf": 60,
         "lambda_l2": 5.0,
@@ -109,7 +266,7 @@ def _boosted(rows: Floats, truth: Labels, weight: Floats, seed: int) -> Trees:
         "num_threads": N_THREADS,
         "verbose": -1,
     }
-    booster = lightgbm.train(settings, lightgbm.Dataset(rows, truth, weight=weight), N_TREES)
+    booster = lightgbm.train(settings, lightgbm.Dataset(rows, truth, weight=weight), n_trees)
     return flattened(booster.dump_model()["tree_info"])
 
 
@@ -152,29 +309,3 @@ def _depth(table: list[tuple[int, float, int, int, float]]) -> int:
         for child in {left, right} - {at}:
             depth[child] = depth[at] + 1
     return max(depth)
-
-
-def _page_weights(
-    found: Sequence[Found], pages: Sequence[Page], odds: Floats, edges: Ints
-) -> Doubles:
-    """Logistic regression of "this page was spun" on `page_features`."""
-    rows = []
-    for one, low, high in zip(found, edges[:-1], edges[1:], strict=True):
-        chance = probability(odds[low:high]).astype(np.float32)
-        counted = chance >= Config().keep_probability
-        for d, (first, last) in enumerate(zip(one.batch.starts, one.batch.ends, strict=True)):
-            mine = chance[counted & (one.sites.document == d)]
-            rows.append(features.page_features(mine, int(last - first)))
-    truth = np.array([bool(page.truth) for page in pages])
-    return _logistic(np.stack(rows), truth, np.where(truth, 1.0, CLEAN_WEIGHT))
-
-
-def _logistic(rows: Doubles, truth: Bools, weight: Doubles) -> Doubles:
-    """Weights by Newton's method, with a unit Gaussian prior that keeps separable data finite."""
-    found = np.zeros(rows.shape[1])
-    for _ in range(50):
-        p = probability(rows @ found)
-        slope = rows.T @ (weight * (truth - p)) - found
-        curve = (rows * (weight * p * (1 - p))[:, None]).T @ rows + np.eye(len(found))
-        found += np.linalg.solve(curve, slope)
-    return found

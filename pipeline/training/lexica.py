@@ -4,6 +4,8 @@ from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
+import pyarrow as pa
+
 from pipeline.hanzi import HAN
 
 Pairs = Mapping[tuple[str, str], frozenset[str]]
@@ -29,3 +31,37 @@ def read_pairs(path: Path) -> Pairs:
             if original != substitute and HAN.fullmatch(original) and HAN.fullmatch(substitute):
                 pairs[original, substitute].add(name)
     return {pair: frozenset(names) for pair, names in sorted(pairs.items())}
+
+
+Related = Mapping[tuple[str, str], int]
+"""Unordered pairs of words to SYNONYM, ANTONYM or both."""
+
+SYNONYM, ANTONYM = 1, 2
+
+Observed = Mapping[tuple[str, str], float]
+"""(original, substitute) to how often it was seen on real pages."""
+
+
+def read_related(path: Path) -> Related:
+    """Pairs of a tab-separated file: word, word, `syn` or `ant`. None if there is no such file."""
+    kinds: dict[tuple[str, str], int] = defaultdict(int)
+    if path.exists():
+        with pa.input_stream(str(path), compression="zstd") as stream:
+            lines = stream.read().decode("utf-8").splitlines()
+        for one, other, kind, *_ in (line.split("\t") for line in lines if line[0] != "#"):
+            if one != other and HAN.fullmatch(one) and HAN.fullmatch(other):
+                kinds[one, other] |= SYNONYM if kind == "syn" else ANTONYM
+    return dict(kinds)
+
+
+def read_observed(path: Path) -> Observed:
+    """Pairs of a tab-separated file: original, substitute, kind, times seen. Empty without one."""
+    times: dict[tuple[str, str], float] = defaultdict(float)
+    if path.exists():
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if line.startswith("#"):
+                continue
+            original, substitute, _, seen, *_ = line.split("\t")
+            if original != substitute and HAN.fullmatch(original) and HAN.fullmatch(substitute):
+                times[original, substitute] += float(seen)
+    return dict(times)

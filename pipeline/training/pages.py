@@ -1,28 +1,32 @@
-"""Pages for the fitting: pieces of held-out documents, half of them spun by simulated tools."""
+"""Pages for the fitting: pieces of held-out documents, a part of them spun by simulated tools."""
 
 import random
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from pipeline.training.lexica import Pairs
-from pipeline.training.spinner import Substitution, Tool, spin
+import numpy as np
+
+from pipeline.model.arrays import Doubles
+from pipeline.model.ngrams import NgramModel
+from pipeline.model.sites import batch_of
+from pipeline.training.spinner import Insertion, Spun, Substitution, spin
+from pipeline.training.tools import RATES, Sources, random_tool
 
 SHORTEST, LONGEST = 30, 2500
-RATES = (0.02, 0.04, 0.07, 0.1, 0.15, 0.2, 0.3, 0.4)
-"""Shares of replaced characters, over the range seen on real pages: 2% to over 20%."""
-MODES = ("once", "once", "all", "random")
-SHARES = (0.1, 0.25, 0.5, 0.75, 1.0)
-"""How much of a list a tool has: variety here is what makes the scorer general."""
-
-N_TOOLS = 300
+PAGES_PER_TOOL = 12
+TEXTS_AT_ONCE = 500
 
 
 class Page(NamedTuple):
-    """A text, and what was replaced in it; clean if nothing was."""
+    """A text, and what was done to it; clean if nothing was."""
 
     text: str
     truth: list[Substitution]
+    inserted: Sequence[Insertion] = ()
+
+    @classmethod
+    def of(cls, spun: Spun) -> "Page":
+        return cls(spun.text, spun.truth, spun.inserted)
 
 
 def cut(texts: Iterable[str], rng: random.Random) -> Iterator[str]:
@@ -46,30 +50,42 @@ def cut(texts: Iterable[str], rng: random.Random) -> Iterator[str]:
         yield "\n".join(short)
 
 
-def spun(texts: Iterable[str], pairs: Pairs, share: float, rng: random.Random) -> Iterator[Page]:
-    """Every text as a page; a ``share`` of them go through one of N_TOOLS random tools."""
-    names = sorted({name for names in pairs.values() for name in names})
-    tools = [random_tool(pairs, names, rng) for _ in range(N_TOOLS)]
-    for text in texts:
-        if rng.random() < share:
-            yield Page(*spin(text, rng.choice(tools), rng))
-        else:
-            yield Page(text, [])
+LEVELS = np.arange(-6.0, -1.0, 0.25)
+"""Edges of the bins of a page's mean log probability per character, nats."""
 
 
-def random_tool(pairs: Pairs, names: list[str], rng: random.Random) -> Tool:
-    """A spinner with a part of one list or of all, sometimes with lines in both directions."""
-    if rng.random() < 0.5:
-        name = rng.choice(names)
-        lines = [pair for pair, holders in pairs.items() if name in holders]
-    else:
-        lines = list(pairs)
-    lines = rng.sample(lines, int(len(lines) * rng.choice(SHARES)))
-    if rng.random() < 0.15:
-        lines += [(b, a) for a, b in lines if (b, a) in pairs]
-    most = rng.choice((1, 1, 3, 10))
-    table: dict[str, list[str]] = defaultdict(list)
-    for original, surface in lines:
-        if len(table[original]) < most:
-            table[original].append(surface)
-    return Tool(table, rng.choice(MODES), rng.choice(RATES))
+def levelled(texts: Sequence[str], model: NgramModel, n: int, seed: int) -> list[str]:
+    """``n`` of the texts, those of seldom levels of probability oftener than they come.
+
+    False flags stand on pages that the language model finds strange: old style, slang, jargon.
+    Among texts as they come few are like that, and nothing would learn to be careful there.
+    """
+    bins = np.digitize(_levels(texts, model), LEVELS)
+    weight = 1 / np.sqrt(np.bincount(bins)[bins])
+    rng = np.random.default_rng(seed)
+    size = min(n, len(texts))
+    return [texts[i] for i in rng.choice(len(texts), size, replace=False, p=weight / weight.sum())]
+
+
+def _levels(texts: Sequence[str], model: NgramModel) -> Doubles:
+    found = []
+    for start in range(0, len(texts), TEXTS_AT_ONCE):
+        batch = batch_of(model, list(texts[start : start + TEXTS_AT_ONCE]))
+        total = np.append(0.0, np.cumsum(model.log_probs(batch.ids), dtype=np.float64))
+        found.append((total[batch.ends] - total[batch.starts]) / (batch.ends - batch.starts))
+    return np.concatenate(found)
+
+
+def spun(
+    texts: Sequence[str],
+    sources: Sources,
+    share: float,
+    rng: random.Random,
+    rates: Sequence[float] = RATES,
+) -> Iterator[Page]:
+    """Every text as a page; a ``share`` of them go through random tools."""
+    tool = random_tool(sources, texts, rng, rates)
+    for number, text in enumerate(texts):
+        if number % PAGES_PER_TOOL == 0:
+            tool = random_tool(sources, texts, rng, rates)
+        yield Page.of(spin(text, tool, rng)) if rng.random() < share else Page(text, [])

@@ -1,13 +1,16 @@
 """A simulated spinner: clean text in, spun text and the truth out.
 
 The behaviours are those that were seen on about a hundred real pages of some twenty tools: raw
-substring replacement without segmentation; one occurrence for each list line, or all of them, or
-a random choice; outputs never replaced again.
+substring replacement without segmentation, or of whole words by their neighbours in an embedding;
+one occurrence for each line of the list, or all of them, or a random choice; outputs never replaced
+again; shuffled paragraphs, dropped 一, and advertisements inserted in mid-sentence.
 """
 
 import random
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
+
+from pipeline.training.words import segmented
 
 
 class Substitution(NamedTuple):
@@ -16,6 +19,13 @@ class Substitution(NamedTuple):
     start: int
     end: int
     original: str
+
+
+class Insertion(NamedTuple):
+    """``text[start:end]`` was inserted."""
+
+    start: int
+    end: int
 
 
 class Tool(NamedTuple):
@@ -27,21 +37,69 @@ class Tool(NamedTuple):
     """`once` (each line fires on one occurrence), `all`, or `random`."""
     rate: float
     """Largest share of characters to replace, 0 to 1."""
+    whole_words: bool = False
+    """Whether it segments the text first, as tools that look words up in an embedding do."""
+    shuffles: bool = False
+    """Whether it changes the order of the paragraphs."""
+    drops: float = 0.0
+    """Share of 一 that it leaves out."""
+    advertisements: Sequence[str] = ()
+    """What it inserts, each once, in mid-sentence."""
 
 
-def spin(text: str, tool: Tool, rng: random.Random) -> tuple[str, list[Substitution]]:
-    """The spun text and its substitutions, in order."""
-    chosen = _chosen(_occurrences(text, tool.lines), tool, rng, int(tool.rate * len(text)))
-    pieces, truth, at, shift = [], [], 0, 0
-    for start, end, surface in sorted(chosen):
+class Spun(NamedTuple):
+    text: str
+    truth: list[Substitution]
+    inserted: list[Insertion]
+
+
+def spin(text: str, tool: Tool, rng: random.Random) -> Spun:
+    """The spun text and what was done to it, in order."""
+    text = _dropped(_shuffled(text, rng) if tool.shuffles else text, tool.drops, rng)
+    found = _words(text, tool.lines) if tool.whole_words else _substrings(text, tool.lines)
+    chosen = _chosen(found, tool, rng, int(tool.rate * len(text)))
+    taken = {at for start, end, _ in chosen for at in range(start + 1, end)}
+    places = [at for at in range(1, len(text)) if at not in taken and text[at - 1] not in "\n。"]
+    inserted = [
+        (at, at, advertisement)
+        for at, advertisement in zip(
+            rng.sample(places, min(len(places), len(tool.advertisements))),
+            tool.advertisements,
+            strict=False,
+        )
+    ]
+    return _applied(text, sorted([*chosen, *inserted]))
+
+
+def _applied(text: str, changes: Sequence[tuple[int, int, str]]) -> Spun:
+    pieces: list[str] = []
+    truth: list[Substitution] = []
+    inserted: list[Insertion] = []
+    at = shift = 0
+    for start, end, surface in changes:
         pieces += [text[at:start], surface]
-        truth.append(Substitution(start + shift, start + shift + len(surface), text[start:end]))
+        begin = start + shift
+        if start == end:
+            inserted.append(Insertion(begin, begin + len(surface)))
+        else:
+            truth.append(Substitution(begin, begin + len(surface), text[start:end]))
         shift += len(surface) - (end - start)
         at = end
-    return "".join([*pieces, text[at:]]), truth
+    return Spun("".join([*pieces, text[at:]]), truth, inserted)
 
 
-def _occurrences(text: str, lines: Mapping[str, Sequence[str]]) -> dict[str, list[int]]:
+def _shuffled(text: str, rng: random.Random) -> str:
+    lines = text.split("\n")
+    return "\n".join(rng.sample(lines, len(lines)))
+
+
+def _dropped(text: str, share: float, rng: random.Random) -> str:
+    if share <= 0:
+        return text
+    return "".join(char for char in text if char != "一" or rng.random() >= share)
+
+
+def _substrings(text: str, lines: Mapping[str, Sequence[str]]) -> dict[str, list[int]]:
     """Where each original of the list stands, boundaries of words disregarded."""
     lengths = sorted({len(original) for original in lines})
     found: dict[str, list[int]] = {}
@@ -50,6 +108,17 @@ def _occurrences(text: str, lines: Mapping[str, Sequence[str]]) -> dict[str, lis
             piece = text[start : start + n]
             if piece in lines and len(piece) == n:
                 found.setdefault(piece, []).append(start)
+    return found
+
+
+def _words(text: str, lines: Mapping[str, Sequence[str]]) -> dict[str, list[int]]:
+    """Where each original of the list stands as a word."""
+    found: dict[str, list[int]] = {}
+    start = 0
+    for word in segmented(text):
+        if word in lines:
+            found.setdefault(word, []).append(start)
+        start += len(word)
     return found
 
 

@@ -3,7 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.model import features
+from pipeline.model.posterior import Posterior
 from pipeline.model.sites import Batch, Candidates, Sites
+from pipeline.model.tagger import HEADS
 
 DOCUMENTS = st.lists(st.lists(st.floats(-6, 6), max_size=25), min_size=1, max_size=6)
 
@@ -23,8 +25,14 @@ def test_a_site_is_judged_by_the_others_of_its_document(documents):
     lengths = np.array([10 + len(d) for d in documents])
     ends = np.cumsum(lengths)
     batch = Batch(np.zeros(1, dtype=np.uint16), ends - lengths, ends)
+    once = np.ones(len(odds), dtype=np.int64)
+    tags = np.zeros((ends[-1], len(HEADS)), dtype=np.float32)
+    nothing = Posterior(
+        np.zeros(len(odds), np.float32), np.zeros(len(documents)), np.zeros((len(documents), 1))
+    )
+    family = np.zeros(len(odds), np.uint16)
     got = features.document_features(
-        batch, sites_of(documents), np.zeros(len(odds), np.uint32), odds
+        batch, sites_of(documents), once, once, family, odds, tags, nothing
     )
     row = 0
     for number, document in enumerate(documents):
@@ -65,3 +73,24 @@ def test_occurrences_are_counted_by_document():
         10,
     )
     assert got.tolist() == [2, 1, 0]
+
+
+def test_of_overlapping_sites_the_likelier_one_is_a_witness():
+    zero = np.zeros(3, dtype=np.float32)
+    number = np.zeros(3, dtype=np.int64)
+    sites = Sites(np.array([0, 1, 5]), np.array([2, 3, 7]), number, number, zero, zero, zero)
+    assert features.apart(sites, np.array([1.0, 2.0, -3.0], np.float32), 8).tolist() == [
+        False,
+        True,
+        True,
+    ]
+
+
+def test_the_same_surface_elsewhere_counts_and_the_site_itself_does_not():
+    sites = sites_of([[0.0, 0.0, 0.0]])._replace(term=np.array([4, 4, 9]))
+    odds = np.array([2.0, -1.0, 0.5], dtype=np.float32)
+    p = 1 / (1 + np.exp(-odds.astype(float)))
+    count, mean, best = features._same_surface(sites, p, odds, np.array([3, 3, 1]))
+    assert np.allclose(np.expm1(count), [1, 1, 0])
+    assert np.allclose(mean, [p[1] / 2, p[0] / 2, 0])  # a third occurrence was not worth judging
+    assert best.tolist() == [-1.0, 2.0, -8.0]

@@ -2,8 +2,11 @@ import numpy as np
 import pytest
 
 from pipeline.model.channel import Channel, Pair
-from pipeline.model.features import DOCUMENT_FEATURES, SITE_FEATURES, document_features
-from pipeline.model.scorer import find
+from pipeline.model.features import DOCUMENT_FEATURES, SITE_FEATURES, TAG_FEATURES
+from pipeline.model.posterior import CELLS, infer
+from pipeline.model.scorer import Read, families, find, glance, in_context, witnesses
+from pipeline.model.sites import batch_of
+from pipeline.model.tagger import HEADS
 
 PAIRS = {
     ("认识", "意识"): Pair(0.0),
@@ -14,9 +17,17 @@ PAIRS = {
 TEXTS = ["我们意识到问题的严重性。", "必须进步认识,形式主义害逝世人。", "", "工作很主要。"]
 
 
+def tags(ngrams, texts):
+    return np.zeros((len(batch_of(ngrams, texts).ids), len(HEADS)), dtype=np.float32)
+
+
+def sought(ngrams, texts, pairs=PAIRS):
+    return find(ngrams, Channel.of_pairs(ngrams, pairs), texts, tags(ngrams, texts))
+
+
 @pytest.fixture(scope="module")
 def found(ngrams):
-    return find(ngrams, Channel.of_pairs(ngrams, PAIRS), TEXTS)
+    return sought(ngrams, TEXTS)
 
 
 def test_sites_are_where_the_surfaces_stand(ngrams, found):
@@ -47,19 +58,38 @@ def test_the_gain_is_the_difference_of_the_whole_texts_probabilities(ngrams, fou
 
 
 def test_a_batch_is_judged_as_its_texts_are_alone(ngrams, found):
-    channel = Channel.of_pairs(ngrams, PAIRS)
-    alone = [find(ngrams, channel, [text]).features for text in TEXTS]
+    alone = [sought(ngrams, [text]).features for text in TEXTS]
     assert np.allclose(np.concatenate(alone), found.features, atol=1e-4)
 
 
 @pytest.mark.parametrize("texts", [[], [""], ["", ""], ["a"], ["我们的工作"]])
 def test_texts_without_sites_are_no_trouble(ngrams, texts):
-    assert len(find(ngrams, Channel.of_pairs(ngrams, PAIRS), texts).features) == 0
+    assert len(sought(ngrams, texts).features) == 0
 
 
-def test_features_are_those_that_are_named(found):
-    assert found.features.shape[1] == len(SITE_FEATURES)
-    names = np.zeros(len(found.sites.start), dtype=np.uint32)
-    odds = np.zeros(len(names), dtype=np.float32)
-    others = document_features(found.batch, found.sites, names, odds)
-    assert others.shape == (len(names), len(DOCUMENT_FEATURES))
+def test_features_are_those_that_are_named(ngrams, found):
+    assert found.features.shape[1] == len(SITE_FEATURES) + len(TAG_FEATURES)
+    odds = np.zeros(len(found.sites.start), dtype=np.float32)
+    family = families(Channel.of_pairs(ngrams, PAIRS), found)
+    even = np.full(len(CELLS) + 1, -np.log(len(CELLS) + 1))
+    seen = infer(*witnesses(found, family, odds, 0.0), even)
+    rows = in_context(Read(found, tags(ngrams, TEXTS), odds, seen, family), odds)
+    assert rows.shape == (len(odds), found.features.shape[1] + len(DOCUMENT_FEATURES))
+    assert np.isfinite(rows).all()
+
+
+def test_unlisted_originals_are_tried_only_where_the_tagger_suspects(ngrams):
+    pairs = {("认识", "意识"): Pair(0.0, family=0), ("提高", "进步"): Pair(0.0)}
+    channel = Channel.of_pairs(ngrams, pairs)
+    calm = tags(ngrams, TEXTS) - 8
+    quiet = find(ngrams, channel, TEXTS, calm)
+    assert {channel.terms[term] for term in quiet.sites.term} == {"进步"}
+    loud = find(ngrams, channel, TEXTS, calm + 8)
+    assert {channel.terms[term] for term in loud.sites.term} == {"进步", "意识"}
+
+
+def test_a_glance_sees_no_more_than_a_reading(ngrams, found):
+    seen, of_text = glance(ngrams, Channel.of_pairs(ngrams, PAIRS), TEXTS)
+    assert set(seen.sites.start.tolist()) <= set(found.sites.start.tolist())
+    assert of_text.shape == (len(TEXTS), 7)
+    assert np.isfinite(of_text).all()

@@ -1,3 +1,4 @@
+import itertools
 import random
 
 import pytest
@@ -22,7 +23,7 @@ def tool(mode, rate=1.0):
 
 @given(TEXTS, st.sampled_from(["once", "all", "random"]), st.integers(0, 99), st.floats(0, 1))
 def test_undoing_the_truth_gives_the_source(text, mode, seed, rate):
-    spun, truth = spin(text, tool(mode, rate), random.Random(seed))
+    spun, truth, _ = spin(text, tool(mode, rate), random.Random(seed))
     pieces, at = [], 0
     for start, end, original in truth:
         assert spun[start:end] in LINES[original]
@@ -37,13 +38,13 @@ def test_replacement_is_of_raw_substrings():
 
 
 def test_once_fires_each_line_on_one_occurrence():
-    spun, truth = spin("检查" * 10, tool("once"), random.Random(2))
+    spun, truth, _ = spin("检查" * 10, tool("once"), random.Random(2))
     assert len(truth) == 2
     assert spun.count("检讨") == spun.count("查看") == 1
 
 
 def test_all_replaces_every_occurrence_by_one_substitute():
-    spun, truth = spin("检查," * 10, tool("all"), random.Random(2))
+    spun, truth, _ = spin("检查," * 10, tool("all"), random.Random(2))
     assert len(truth) == 10
     assert len({spun[t.start : t.end] for t in truth}) == 1
 
@@ -51,7 +52,7 @@ def test_all_replaces_every_occurrence_by_one_substitute():
 @pytest.mark.parametrize("rate", [0.0, 0.1, 0.5])
 def test_the_rate_bounds_the_share_replaced(rate):
     text = "检查大不对死" * 50
-    _, truth = spin(text, tool("random", rate), random.Random(3))
+    _, truth, _ = spin(text, tool("random", rate), random.Random(3))
     assert sum(len(t.original) for t in truth) <= rate * len(text) + 1
 
 
@@ -59,3 +60,33 @@ def test_the_same_seed_gives_the_same_text():
     text = "检查大不对死分别" * 20
     first, again = (spin(text, tool("random", 0.3), random.Random(5)) for _ in range(2))
     assert first == again
+
+
+def test_whole_words_are_replaced_as_words():
+    lines = {"分别": ["分辨"]}
+    assert spin("低分别抱怨", Tool(lines, "all", 1.0), random.Random(1)).text == "低分辨抱怨"
+    by_words = Tool(lines, "all", 1.0, whole_words=True)
+    assert spin("不要分别抱怨", by_words, random.Random(1)).text == "不要分辨抱怨"
+    assert spin("低分,别抱怨", by_words, random.Random(1)).truth == []
+
+
+@given(TEXTS, st.integers(0, 99))
+def test_what_was_inserted_is_known_and_stands_within_lines(text, seed):
+    advertised = tool("random", 0.3)._replace(advertisements=["2018香港开码资料", "办证"])
+    spun, truth, inserted = spin(text, advertised, random.Random(seed))
+    for start, end in inserted:
+        assert spun[start:end] in advertised.advertisements
+        assert start > 0
+        assert spun[start - 1] != "\n"
+    spans = sorted([(t.start, t.end) for t in truth] + [tuple(i) for i in inserted])
+    assert all(a[1] <= b[0] for a, b in itertools.pairwise(spans))
+
+
+def test_paragraphs_are_shuffled_whole_and_some_ones_dropped():
+    text = "\n".join(f"第{i}段一段话" for i in range(30))
+    shuffled = spin(text, tool("all", 0.0)._replace(shuffles=True), random.Random(1)).text
+    assert shuffled != text
+    assert sorted(shuffled.split("\n")) == sorted(text.split("\n"))
+    dropped = spin(text, tool("all", 0.0)._replace(drops=0.5), random.Random(1)).text
+    assert 5 < dropped.count("一") < 25
+    assert dropped.replace("一", "") == text.replace("一", "")

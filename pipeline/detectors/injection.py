@@ -1,0 +1,45 @@
+"""Advertisement strings that a spinner inserted: betting, medicine, sales, search engines."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline.config import Config
+from pipeline.model import scorer
+from pipeline.model.insertions import FEATURES, Suspect, suspects
+from pipeline.model.odds import probability
+from pipeline.spans import Evidence, Flag, Verdict
+
+NAME = "injection"
+
+
+def detect(texts: Sequence[str], config: Config) -> list[Verdict]:
+    """One verdict for each text, without an opinion on the whole. Nothing is suggested: what stood
+    there before is nothing.
+    """
+    model = scorer.load(Path(config.model))
+    verdicts = []
+    for text in texts:
+        ids = model.ngrams.alphabet.ids(text)
+        found = suspects(text, ids, model.ngrams, model.tagger)
+        flags = [
+            _flag(text, one, float(probability(one.evidence @ model.inserted))) for one in found
+        ]
+        kept = [flag for flag in flags if flag.probability >= config.keep_probability]
+        verdicts.append(Verdict(kept, None))
+    return verdicts
+
+
+def _flag(text: str, found: Suspect, chance: float) -> Flag:
+    known = dict(zip(FEATURES, found.evidence.tolist(), strict=True))
+    surface = text[found.start : found.end]
+    return Flag(
+        found.start,
+        found.end,
+        surface,
+        "",
+        (),
+        chance,
+        "injection",
+        NAME,
+        Evidence(known["joined"], known["entry"], known["tagged"], text.count(surface), 0),
+    )

@@ -1,0 +1,37 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from pipeline.config import Config
+from pipeline.detectors.injection import detect
+
+CASES = Path(__file__).parents[1] / "cases" / "flag" / "injection.jsonl"
+
+
+def cases():
+    return [json.loads(line) for line in CASES.read_text("utf-8").splitlines()]
+
+
+def found(text):
+    return [flag for flag in detect([text], Config())[0].flags if flag.probability >= 0.5]
+
+
+@pytest.mark.parametrize("case", cases(), ids=lambda case: case["label"])
+def test_what_was_inserted_is_flagged_and_what_a_sentence_is_about_is_not(case):
+    flags = found(case["input"])
+    assert bool(flags) == bool(case["expected"])
+    for flag in flags:
+        assert case["input"][flag.start : flag.end] == flag.surface
+        assert (flag.suggestion, flag.suggestions) == ("", ())
+        assert flag.kind == flag.detector == "injection"
+
+
+def test_the_seeds_advertisement_is_found_with_its_year_and_place():
+    text = next(case["input"] for case in cases() if case["label"] == "seed")
+    assert [flag.surface for flag in found(text)] == ["2018香港开码资料"]
+
+
+def test_one_verdict_for_each_text_without_opinion():
+    verdicts = detect(["", "今天天气很好。"], Config())
+    assert [(v.flags, v.spun_log_odds) for v in verdicts] == [([], None)] * 2

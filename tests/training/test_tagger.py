@@ -1,0 +1,108 @@
+"""The tagger's gradients against differences, its training, its windows, its file."""
+
+import numpy as np
+import pytest
+
+from pipeline.model import tagger as model
+from pipeline.model.alphabet import Alphabet
+from pipeline.model.tagger import GAP, HEADS, SIGHT, Tagger, windows
+from pipeline.training.pages import Page
+from pipeline.training.spinner import Insertion, Substitution
+from pipeline.training.tagger import Trainer, block_of, gradients, train
+from pipeline.training.tools import Sources
+
+CHARS = "我们认识到问题的严重性必须提高意进步大家都很满足"
+ALPHABET = Alphabet(CHARS)
+
+
+@pytest.fixture
+def fresh():
+    trainer = Trainer(ALPHABET.size, 10_000, seed=3)
+    rng = np.random.default_rng(0)
+    ids = rng.integers(6, ALPHABET.size, (3, 40)).astype(np.uint16)
+    labels = rng.integers(0, 2, (3, 40, len(HEADS))).astype(np.uint8)
+    return trainer.tagger, ids, labels
+
+
+@pytest.mark.parametrize("layer", range(5))
+@pytest.mark.parametrize("field", range(4))
+def test_gradients_of_the_layers_are_those_that_differences_give(fresh, layer, field):
+    tagger, ids, labels = fresh
+    grad = gradients(tagger, ids, labels).dense[4 * layer + field]
+    weight = tagger.layers[layer][field]
+    at = np.unravel_index(np.abs(grad).argmax(), grad.shape)
+    assert grad[at] == pytest.approx(_difference(tagger, ids, labels, weight, at), rel=0.03)
+
+
+@pytest.mark.parametrize("table", range(3))
+def test_gradients_of_the_vectors_are_those_that_differences_give(fresh, table):
+    tagger, ids, labels = fresh
+    found = gradients(tagger, ids, labels)
+    vectors = (tagger.chars, tagger.before, tagger.behind)[table]
+    total = np.zeros_like(vectors)
+    np.add.at(total, found.slots[table], found.tables[table])
+    at = np.unravel_index(np.abs(total).argmax(), total.shape)
+    assert total[at] == pytest.approx(_difference(tagger, ids, labels, vectors, at), rel=0.03)
+
+
+def _difference(tagger, ids, labels, weight, at, step=1e-2):
+    own = weight[at]
+    losses = []
+    for value in (own + step, own - step):
+        weight[at] = value
+        losses.append(gradients(tagger, ids, labels).loss)
+    weight[at] = own
+    return (losses[0] - losses[1]) / (2 * step)
+
+
+def test_training_learns_what_was_replaced():
+    texts = ["我们认识到问题的严重性。大家都很满意。必须提高。" * 4] * 40
+    pairs = {("认识", "意识"): frozenset({"a"}), ("提高", "进步"): frozenset({"a"})}
+    taught = train(texts, ALPHABET, Sources(pairs, {}, {}), n_chars=400_000, seed=1)
+    clean, spun = (
+        ALPHABET.ids(t) for t in ("我们认识到问题的严重性。", "我们意识到问题的严重性。")
+    )
+    assert taught.log_odds(spun)[2:4, 0].min() > taught.log_odds(clean)[2:4, 0].max() + 2
+
+
+def test_a_block_marks_what_was_done():
+    page = Page("我们意识到问题", [Substitution(2, 4, "认识")], [Insertion(5, 7)])
+    block = block_of([page], ALPHABET)
+    assert block.labels[:, 0].tolist() == [0, 0, 1, 1, 0, 0, 0, 0]
+    assert block.labels[:, 1].tolist() == [0, 0, 1, 0, 0, 0, 0, 0]
+    assert block.labels[:, 2].tolist() == [0, 0, 0, 0, 0, 1, 1, 0]
+
+
+@pytest.mark.parametrize("n", [0, 1, 63, 64, 511, 512, 513, 3000])
+def test_windows_cover_every_character_once_with_sight_on_both_sides(n):
+    found = windows(n)
+    assert [at for _, _, low, high in found for at in range(low, high)] == list(range(n))
+    for start, end, low, high in found:
+        assert low - start >= min(SIGHT, low)
+        assert end - high >= min(SIGHT, n - high)
+        assert end - start <= model.WINDOWS[-1]
+
+
+def test_a_long_text_is_read_as_one_window_would_read_it(fresh, monkeypatch):
+    tagger, _, _ = fresh
+    ids = np.random.default_rng(1).integers(6, ALPHABET.size, 700).astype(np.uint16)
+    cut = tagger.log_odds(ids)
+    monkeypatch.setattr(model, "WINDOWS", (700,))
+    np.testing.assert_allclose(tagger.log_odds(ids), cut, atol=1e-3)
+    assert max(model.DILATIONS) <= GAP
+
+
+def test_what_is_saved_judges_nearly_the_same(fresh, tmp_path):
+    tagger, ids, _ = fresh
+    tagger.save(tmp_path / "tagger.npz")
+    again = Tagger.load(tmp_path / "tagger.npz")
+    np.testing.assert_allclose(again.log_odds(ids[0]), tagger.log_odds(ids[0]), atol=0.1)
+
+
+def test_the_same_seed_gives_the_same_weights():
+    texts = ["我们认识到问题的严重性。" * 8] * 30
+    sources = Sources({("认识", "意识"): frozenset({"a"})}, {}, {})
+    first, second = (train(texts, ALPHABET, sources, 40_000, seed=4) for _ in range(2))
+    for one, other in zip(first.layers, second.layers, strict=True):
+        for a, b in zip(one, other, strict=True):
+            assert (a == b).all()
