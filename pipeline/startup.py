@@ -26,6 +26,14 @@ def open_streams() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
+def one_thread_each() -> None:
+    """Matrix products on the thread that asks for them: the workers are the parallelism, and a sum
+    that is split among threads may be rounded otherwise. Before numpy is imported.
+    """
+    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
+        os.environ.setdefault(name, "1")
+
+
 def leave_pandas_out() -> None:
     """Save 1.6 s: pyarrow imports pandas to see whether an array is one of pandas' own.
 

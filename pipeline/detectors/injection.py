@@ -20,7 +20,7 @@ def detect(texts: Sequence[str], config: Config) -> list[Verdict]:
     verdicts = []
     for text in texts:
         ids = model.ngrams.alphabet.ids(text)
-        found = suspects(text, ids, model.ngrams, model.tagger)
+        found = suspects(text, ids, model.ngrams)
         flags = [
             _flag(text, one, float(probability(one.evidence @ model.inserted))) for one in found
         ]
@@ -41,5 +41,5 @@ def _flag(text: str, found: Suspect, chance: float) -> Flag:
         chance,
         "injection",
         NAME,
-        Evidence(known["joined"], known["entry"], known["tagged"], text.count(surface), 0),
+        Evidence(known["joined"], known["entry"], known["terms"], text.count(surface), 0),
     )

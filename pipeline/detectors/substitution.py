@@ -26,6 +26,12 @@ BATCH_CHARS = 300_000
 
 MAX_SUGGESTIONS = 5
 
+NEGATIONS = "不没无未非"
+MOST_IF_NEGATED = 0.79
+"""Highest probability of a flag whose suggestion only adds or takes away a negation (会 for 不会):
+below `Config.restore_probability`, for a restoration that may turn the meaning round is not offered
+as sure. That something was substituted is still said."""
+
 _Piece = tuple[int, int, str]
 """Number of the document, offset of the piece in it, the piece."""
 
@@ -102,6 +108,8 @@ def _flag(model: Scorer, read: Read, judged: Judged, row: int, text: str, offset
     first = found.batch.starts[found.sites.document[row]]
     start, end = int(found.sites.start[row] - first), int(found.sites.end[row] - first)
     probability = float(judged.probability[row])
+    if _negates(text[start:end], _likeliest(model, found, row)):
+        probability = min(probability, MOST_IF_NEGATED)
     best = found.best.candidate[row]
     suggestions = _suggestions(model, found, row, probability)
     return Flag(
@@ -121,6 +129,21 @@ def _flag(model: Scorer, read: Read, judged: Judged, row: int, text: str, offset
             int(found.original_count[row]),
         ),
     )
+
+
+def _likeliest(model: Scorer, found: Found, row: int) -> str:
+    number = int(found.candidates.original[found.best.candidate[row]])
+    return model.channel.terms[number]
+
+
+def _negates(one: str, other: str) -> bool:
+    """Whether two words differ by a negation alone.
+
+    >>> _negates("不会", "会"), _negates("有", "没有"), _negates("提高", "降低")
+    (True, True, False)
+    """
+    short, long = sorted((one, other), key=len)
+    return any(mark in long and long.replace(mark, "", 1) == short for mark in NEGATIONS)
 
 
 def _suggestions(

@@ -203,6 +203,9 @@ class Channel:
 
         Three quarters of all positions are ruled out by one look at their first two characters.
         """
+        none = np.zeros(0, dtype=np.int64)
+        if not self.terms or not len(ids):
+            return Matches(none, none)
         every = np.arange(len(ids)) if places is None else places
         starts, terms = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
         keys = _rolled(np.zeros(len(ids), dtype=np.uint64), ids)

@@ -1,7 +1,8 @@
 """Advertisements inserted in mid-sentence: where one may stand, and what speaks for it.
 
 A term that advertisers use is no evidence by itself: newspapers write of casinos, too. What gives
-an insertion away is that the sentence reads on without it.
+an insertion away is that the sentence reads on without it. The tagger is not asked: the simulated
+insertions that it learned from are made of the same terms, and it finds them wherever they stand.
 """
 
 import re
@@ -13,12 +14,11 @@ import numpy as np
 from pipeline import lexicon
 from pipeline.model.arrays import Doubles, Ids
 from pipeline.model.ngrams import ORDER, NgramModel
-from pipeline.model.tagger import Tagger
 
 FEATURES = (
-    "joined",  # log P(what follows | what precedes) less the same with the string between, nats
+    "joined",  # log P(what follows | what precedes) less the same with the string between, nats;
+    # 0 if a line or sentence begins or ends with it: there any order is as good
     "entry",  # log P(first character | what precedes) less that out of context
-    "tagged",  # mean log odds by the tagger that the string's characters were inserted
     "terms",  # log(1 + advertisers' terms elsewhere in the document)
     "opens",  # whether a line or sentence begins with it
     "closes",  # whether one ends with it
@@ -26,8 +26,8 @@ FEATURES = (
     "constant",
 )
 
-REACH = 48
-"""Characters on either side that the tagger reads: it sees 31."""
+LONGEST = 40
+"""Characters of one string; those seen on real pages have up to some twenty."""
 
 CONTEXT = ORDER - 1
 _EDGES = "\n。！？!?；;"
@@ -42,32 +42,52 @@ class Suspect(NamedTuple):
 
 @cache
 def _patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """A term; and the longest string round one of what stands in such advertisements."""
-    entries = lexicon.entries("advertising")
-    terms = sorted({term for term, kind in entries if kind != "filler"}, key=lambda t: (-len(t), t))
-    filler = sorted(
-        {term for term, kind in entries if kind == "filler"}, key=lambda t: (-len(t), t)
+    """An advertiser's term; and such a term (in a group), or what may stand beside one."""
+    terms, filler = (
+        sorted(
+            (term for term, kind in lexicon.entries("advertising") if (kind == "filler") == wanted),
+            key=lambda term: (-len(term), term),
+        )
+        for wanted in (False, True)
     )
     term = "|".join(map(re.escape, terms))
-    other = "|".join([term, *map(re.escape, filler), r"(?:19|20)\d\d年?", r"[A-Za-z0-9_\-]{1,12}"])
-    return re.compile(term), re.compile(f"(?:{other})*?(?:{term})(?:{other})*")
+    beside = "|".join([*map(re.escape, filler), r"(?:19|20)\d\d年?", r"[A-Za-z0-9_\-]{1,12}"])
+    return re.compile(term), re.compile(f"({term})|{beside}")
 
 
-def suspects(text: str, ids: Ids, model: NgramModel, tagger: Tagger) -> list[Suspect]:
+def suspects(text: str, ids: Ids, model: NgramModel) -> list[Suspect]:
     """Every string round an advertiser's term, with what speaks for its insertion."""
-    term, whole = _patterns()
+    term, _ = _patterns()
     if term.search(text) is None:
         return []
-    spans = [found.span() for found in whole.finditer(text)]
+    spans = advertised(text)
     return [
-        Suspect(start, end, _evidence(text, ids, model, tagger, start, end, len(spans) - 1))
+        Suspect(start, end, _evidence(text, ids, model, start, end, len(spans) - 1))
         for start, end in spans
     ]
 
 
-def _evidence(
-    text: str, ids: Ids, model: NgramModel, tagger: Tagger, start: int, end: int, others: int
-) -> Doubles:
+def advertised(text: str) -> list[tuple[int, int]]:
+    """Unbroken rows of terms, places, years and the like that have a term, LONGEST at most.
+
+    Time is linear in the text: what stands on a page must not be able to stall a run.
+
+    >>> advertised("打分不高,2018香港开码资料。"), advertised("2018年香港")
+    ([(5, 15)], [])
+    """
+    _, token = _patterns()
+    rows: list[tuple[int, int, bool]] = []
+    for found in token.finditer(text):
+        start, end = found.span()
+        is_term = found[1] is not None
+        if rows and rows[-1][1] == start and end - rows[-1][0] <= LONGEST:
+            rows[-1] = (rows[-1][0], end, rows[-1][2] or is_term)
+        else:
+            rows.append((start, end, is_term))
+    return [(start, end) for start, end, has_term in rows if has_term]
+
+
+def _evidence(text: str, ids: Ids, model: NgramModel, start: int, end: int, others: int) -> Doubles:
     boundary = np.zeros(CONTEXT, dtype=ids.dtype)
     before = np.concatenate([boundary, ids[:start]])[-CONTEXT:]
     behind = np.concatenate([ids[end:], boundary])[:CONTEXT]
@@ -75,15 +95,12 @@ def _evidence(
     joined = model.log_probs(np.concatenate([before, behind]))[CONTEXT:].sum()
     apart = model.log_probs(np.concatenate([before, own, behind]))
     entry = apart[CONTEXT] - model.unigrams[0][own[0]]
-    low, high = max(0, start - REACH), min(len(ids), end + REACH)
-    tags = tagger.log_odds(ids[low:high])[start - low : end - low, 2]
     opens = start == 0 or text[start - 1] in _EDGES
     closes = end == len(text) or text[end] in _EDGES
     return np.array(
         [
-            joined - apart[CONTEXT + len(own) :].sum(),
+            0.0 if opens or closes else joined - apart[CONTEXT + len(own) :].sum(),
             entry,
-            tags.mean(),
             np.log1p(others),
             opens,
             closes,

@@ -119,6 +119,8 @@ def _pool(
 
 
 def _looked_up(keys: Ints, values: npt.NDArray, wanted: Ints, default: np.generic) -> npt.NDArray:  # type: ignore[type-arg]
+    if not len(keys):
+        return np.full(len(wanted), default)
     at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
     return np.where(keys[at] == wanted, values[at], default)
 
@@ -143,6 +145,8 @@ def _likeness(pool: Pool, words: Words, seed: int) -> Doubles:
         for i in at
     ]
     seen = np.flatnonzero(has_lines[pool.original] & ~held)
+    if not len(seen):
+        return np.zeros(len(rows))
     settings = {
         "objective": "binary",
         "learning_rate": 0.1,

@@ -27,6 +27,7 @@ from pipeline.training import back_off, embeddings, language_model, tagger
 from pipeline.training.corpus import Document, documents, is_held_out
 from pipeline.training.embeddings import Neighbours
 from pipeline.training.fit import fit
+from pipeline.training.insertion_fit import contexts
 from pipeline.training.lexica import Pairs, Related, read_observed, read_pairs, read_related
 from pipeline.training.ngram_counts import as_ids
 from pipeline.training.pages import Page, cut, levelled, spun
@@ -94,7 +95,8 @@ def build(corpus: Path, lexica: Path, output: Path, settings: Settings) -> Score
     taught = _tagger(work, read, ngrams.alphabet, sources, settings)
     pages = _pages(held, ngrams, sources, settings)
     log.info("%d pages, %d spun", len(pages), sum(bool(page.truth) for page in pages))
-    scorer = fit(ngrams, channel, _known(channel), taught, pages, settings.seed)
+    advertised = contexts(doc.text for doc in docs)
+    scorer = fit(ngrams, channel, _known(channel), taught, pages, advertised, settings.seed)
     scorer.save(output, made_from)
     return scorer
 

@@ -67,12 +67,14 @@ def fit(
     known: Channel,
     tagger: Tagger,
     pages: Sequence[Page],
+    advertised: Sequence[Page],
     seed: int,
 ) -> Scorer:
     """The scorer of a language model, a channel and a tagger, fitted on pages none has seen.
 
     ``known`` is the channel that the fitting uses: some of what the pages were spun with is not in
-    its lists, as it will be with tools that nobody has a list for.
+    its lists, as it will be with tools that nobody has a list for. ``advertised`` are clean pages
+    with advertisers' terms (`insertion_fit.contexts`).
     """
     batches = [pages[i : i + PAGES_AT_ONCE] for i in range(0, len(pages), PAGES_AT_ONCE)]
     first, suspicion, gate = _fit_glance(ngrams, known, batches, seed)
@@ -135,7 +137,7 @@ def fit(
         base,
         gate,
         page,
-        fit_insertions(ngrams, tagger, pages, CLEAN_WEIGHT),
+        fit_insertions(ngrams, [*pages, *advertised]),
     )
 
 
@@ -170,13 +172,8 @@ def _fit_glance(
         documents, is_spun.astype(np.int8), counted.astype(np.float32), fold, make
     )
     gate = float(np.quantile(scores[~is_spun], 1 - CLEAN_READ))
-    long = np.array([len(page.text) >= 300 for page in pages])
-    log.info(
-        "the gate at %.2f lets %.4f of the spun pages through, of the long ones %.4f",
-        gate,
-        (scores[is_spun] >= gate).mean(),
-        (scores[is_spun & long] >= gate).mean(),
-    )
+    passing = (scores[is_spun] >= gate).mean()
+    log.info("the gate at %.2f lets %.4f of the spun pages through", gate, passing)
     return trees, suspicion, gate
 
 

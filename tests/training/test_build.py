@@ -8,14 +8,31 @@ import pytest
 
 from pipeline.config import Config
 from pipeline.model import scorer
+from pipeline.model.channel import LISTED
 from pipeline.stages.flag import flag
 from pipeline.training.build import Settings, build
 
-SETTINGS = Settings(ngrams=20_000, least_count=2, held_out_per_mille=400, pages=250)
+SETTINGS = Settings(
+    ngrams=20_000,
+    least_count=2,
+    held_out_per_mille=400,
+    unread_per_mille=100,
+    tagger_chars=100_000,
+    texts=250,
+)
 WHO = ("村民", "学生", "工人", "干部", "记者", "老师")
 DID = ("认识到问题的严重性", "提高了工作的水平", "解决了实际的困难", "制定了详细的计划")
 THEN = ("大家都很满意", "群众的反映很好", "事情有了结果", "工作取得了进展")
-PAIRS = (("认识", "意识"), ("提高", "进步"), ("困难", "艰苦"), ("满意", "满足"), ("结果", "成果"))
+PAIRS = (
+    ("认识", "意识"),
+    ("困难", "难题"),
+    ("满意", "有意"),
+    ("结果", "果实"),
+    ("制定", "定制"),
+    ("实际", "事实"),
+    ("解决", "决定"),
+    ("计划", "划定"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +57,7 @@ def model(folders):
 
 
 def test_what_was_trained_flags_what_was_spun(model):
-    spun = "村民意识到问题的严重性,大家都很满足。学生进步了工作的水平,事情有了成果。" * 2
+    spun = "村民意识到问题的严重性,大家都很有意。学生决定了实际的难题,事情有了果实。" * 2
     config = Config(model=str(model))
     found = {(f.surface, f.suggestion) for f in flag(spun, config) if f.probability >= 0.5}
     assert ("意识", "认识") in found
@@ -77,3 +94,4 @@ def test_the_shipped_model_is_complete_and_small():
     assert len(loaded.channel.original) > 30_000
     files = Path(Config().model).iterdir()
     assert sum(path.stat().st_size for path in files) <= 60 * 2**20
+    assert (loaded.channel.family & LISTED == 0).sum() > 500_000, "and what nobody has listed"
