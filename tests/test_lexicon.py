@@ -9,7 +9,7 @@ OURS = {
     "advertising": 2,
     "boilerplate": 2,
     "labels": 3,
-    "name_characters": 2,
+    "kept_variants": 2,
     "protected_words": 2,
     "variants": 2,
 }

@@ -40,7 +40,7 @@ STAGES: Mapping[str, Stage] = {
         "mark what a machine probably substituted, with what probably stood there",
         reads=("text",),
         settings=("keep_probability", "flag_probability"),
-        packages=("numpy",),
+        packages=("numpy", "opencc", "jieba"),
         model=True,
     ),
     "segment": Stage(

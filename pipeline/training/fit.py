@@ -51,6 +51,15 @@ CLEAN_READ = 0.02
 """Share of clean pages that the gate lets through to the reading."""
 
 
+BLINDED = 2
+"""On every second page the tagger's opinion is withheld. It has learned from the same simulator as
+these pages come from, and knows them better than it will know real ones: fitted without this, the
+decision trusts it so much that on 41 real pages it does worse than without any tagger."""
+NO_OPINION = -1.6
+"""Log odds about where the tagger's own opinion of ordinary characters of spun pages lies, and just
+below `scorer.LEAST_INSIDE`."""
+
+
 class _Reading(NamedTuple):
     """One batch of pages, read."""
 
@@ -179,7 +188,10 @@ def _fit_glance(
 
 def _read(ngrams: NgramModel, known: Channel, tagger: Tagger, pages: Sequence[Page]) -> _Reading:
     texts = [page.text for page in pages]
-    tags = tags_of(tagger, batch_of(ngrams, texts))
+    batch = batch_of(ngrams, texts)
+    tags = tags_of(tagger, batch)
+    for start, end in list(zip(batch.starts, batch.ends, strict=True))[::BLINDED]:
+        tags[start:end] = NO_OPINION
     found = find(ngrams, known, texts, tags)
     return _Reading(pages, found, tags, families(known, found), _labels(found, pages))
 

@@ -16,7 +16,7 @@ from pipeline.training.metrics import Row, Span, cells
 from pipeline.training.model_card import MATERIALS, card_markdown
 from pipeline.training.tools import fold
 from pipeline.training.trials import (
-    UNSEEN_FOLD,
+    HELD_OUT_FOLD,
     annotated,
     list_tools,
     of_list,
@@ -41,7 +41,18 @@ WORDS = (
     ("结构", "构造", "syn"),
 )
 PAIRS = {(original, surface): frozenset("ab") for original, surface, _ in WORDS}
-SENTENCE = "干部们为了{}而开会,{}的问题引起大家注意,会议到很晚才结束。"
+SENTENCES = (
+    "形式主义害死人,必须坚决纠正。",
+    "他们积极参加各项活动,受到群众欢迎。",
+    "要建立健全各项规章制度,加强监督检查。",
+    "这起事故发生在昨天晚上,没有人员伤亡。",
+    "他们克服了许多困难,按时完成了任务。",
+    "会议对有关单位进行了通报批评。",
+    "目前当地的生产生活秩序已经恢复正常。",
+    "各项准备工作已经就绪,大会即将召开。",
+    "这项工作将在全国范围内展开。",
+    "要进一步优化产业结构,提高经济效益。",
+)
 SETTINGS = Settings(pages_per_list=10, clean_pages=10, pages_per_length=6)
 
 
@@ -54,8 +65,7 @@ def folders(tmp_path_factory):
     (folder / "lexica" / "spinner_pairs.tsv").write_text("".join(lists), encoding="utf-8")
     with (folder / "texts.jsonl").open("w", encoding="utf-8") as out:
         for i in range(60):
-            words = (rng.sample([w[0] for w in WORDS], 2) for _ in range(rng.choice((3, 20, 80))))
-            text = "".join(SENTENCE.format(*two) for two in words)
+            text = "".join(rng.sample(SENTENCES, 8) * rng.choice((1, 3, 16)))
             record = {"source": "news" if i % 2 else "essays", "id": str(i), "text": text}
             out.write(json.dumps(record, ensure_ascii=False) + "\n")
     shutil.copytree(Config().model, folder / "model")
@@ -139,10 +149,10 @@ def test_spans_are_where_the_substitutes_are():
 
 def test_unseen_pairs_are_those_of_their_fold():
     assert 0 < len(unseen(PAIRS)) < len(PAIRS)
-    assert all(fold(*pair) == UNSEEN_FOLD for pair in unseen(PAIRS))
+    assert all(fold(*pair) == HELD_OUT_FOLD for pair in unseen(PAIRS))
     others = unseen_related({(original, surface): 1 for original, surface, _ in WORDS})
     assert others
-    assert all(fold(word, other) == UNSEEN_FOLD for word in others for other in others[word])
+    assert all(fold(word, other) == HELD_OUT_FOLD for word in others for other in others[word])
 
 
 def test_a_list_is_what_it_holds():
