@@ -95,7 +95,7 @@ def test_the_readmes_sample_is_what_comes_out(readme: str) -> None:
     text = next((ROOT / "seeds").iterdir()).read_text(encoding="utf-8")
     cleaned = pipeline.clean(text)
     found = {(flag["surface"], flag["suggestion"]): flag["probability"] for flag in cleaned.flags}
-    shown = re.findall(r"\[(\w+)→(\w+) ([01]\.\d\d)\]", readme)
+    shown = re.findall(r"\[(\w+)→(\w*) ([01]\.\d\d)\]", readme)
     assert len(shown) >= 10
     for surface, suggestion, probability in shown:
         assert found[surface, suggestion] == pytest.approx(float(probability), abs=0.02)

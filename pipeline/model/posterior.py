@@ -70,7 +70,7 @@ def infer(
     return Posterior(prior, spun, _normalised(joint))
 
 
-def fitted(found: list[tuple[Ints, Flags, Floats, Bools, int]], rounds: int = 20) -> Doubles:
+def fitted(found: list[tuple[Ints, Flags, Floats, Bools, int]], rounds: int = 6) -> Doubles:
     """The prior of the cells, by expectation maximisation over batches of pages."""
     log_prior = np.full(len(CELLS) + 1, -np.log(2 * len(CELLS)))
     log_prior[-1] = np.log(0.5)

@@ -90,7 +90,7 @@ def test_the_prior_is_fitted_to_how_many_documents_are_spun():
     clean = (np.zeros(4000, np.int64), np.ones(4000, np.uint16), np.full(4000, -4.0, np.float32))
     spun = (np.zeros(9, np.int64), np.ones(9, np.uint16), np.full(9, 5.0, np.float32))
     batches = [(*clean, np.ones(4000, np.bool_), 1)] * 30 + [(*spun, np.ones(9, np.bool_), 1)] * 10
-    found = fitted(batches)
+    found = fitted(batches, rounds=20)
     assert np.exp(found).sum() == pytest.approx(1.0)
     assert 0.1 < 1 - np.exp(found[-1]) < 0.75
     assert N_FAMILIES == ANY
