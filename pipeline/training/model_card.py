@@ -65,8 +65,9 @@ PROCEDURE = """\
 4. **Tagger.** A small convolutional network over characters, trained on text that simulated tools
    have spun: by list, by embedding, by thesaurus, at many rates.
 5. **Decision.** Boosted trees on the language model's gain, the channel, the tagger and the
-   document's own evidence, in two rounds, fitted on simulated pages of held-out text. A first, cheap
-   pass with small trees of its own decides which pages are read at all.
+   document's own evidence, in two rounds, fitted on simulated pages of held-out text; on every
+   second of them the tagger's opinion is withheld. A first, cheap pass with small trees of its own
+   decides which pages are read at all.
 6. **Document.** A posterior over rates and families of spinners says how much of a page is spun;
    each span is decided given what the others say."""
 
@@ -92,7 +93,8 @@ LIMITS = """\
   (会→不会): little of that is found.
 - A substitute that suits its place as well as the original did is invisible (根本→基本).
 - Characters too rare to have an id are never flagged (学校→黉舍).
-- Output that a tool replaced again (处理→处置惩罚→措置赏罚) is found, but not what stood there first.
+- Output that a tool replaced again (处理→处置惩罚→措置赏罚) may be found, but not what stood
+  there first.
 - Short texts say little about themselves: below 300 characters neither a flag nor
   `spun_probability` has a document's evidence behind it.
 - Text unlike the training text has more false flags: classical Chinese and old prose most of all
