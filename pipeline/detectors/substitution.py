@@ -21,8 +21,8 @@ PIECE_CHARS = 20_000
 """A longer document is judged in pieces, so that memory is bounded. Evidence inside a document is
 rich long before this: ten sites suffice, and 20,000 characters of spun text have a thousand."""
 
-BATCH_CHARS = 300_000
-"""Characters judged at once: enough for numpy to pay, and arrays of some 200 MB at most."""
+BATCH_CHARS = 200_000
+"""Characters judged at once: enough for numpy to pay, and arrays of some 300 MB if all is spun."""
 
 MAX_SUGGESTIONS = 5
 

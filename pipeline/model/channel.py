@@ -52,7 +52,8 @@ class Channel:
     """Terms, and for those that are surfaces, the originals they may stand for.
 
     Pairs of surface term ``t`` are rows ``pair_start[t] : pair_start[t + 1]`` of ``original`` (a
-    term number) and of the arrays named like the fields of `Pair`.
+    term number) and of the arrays named like the fields of `Pair`. ``has_listed`` says of each term
+    whether a list gives it as the substitute of anything.
     """
 
     def __init__(
@@ -80,6 +81,8 @@ class Channel:
         columns = np.arange(MAX_LENGTH)
         inside = columns < self.length[:, None]
         self.is_listed = family & LISTED > 0
+        listed = np.append(0, np.cumsum(self.is_listed))
+        self.has_listed = listed[pair_start[1:]] > listed[pair_start[:-1]]
         self.ids = np.where(inside, flat[np.minimum(starts[:, None] + columns, len(flat) - 1)], 0)
         self._index()
 
@@ -90,12 +93,6 @@ class Channel:
             own = self.ids[a, i]
             common += (own != 0) & (self.ids[b] == own[:, None]).any(axis=1)
         return common
-
-    @property
-    def has_listed(self) -> Bools:
-        """Of each term, whether a list gives it as the substitute of anything."""
-        listed = np.append(0, np.cumsum(self.is_listed))
-        return np.asarray(listed[self.pair_start[1:]] > listed[self.pair_start[:-1]])
 
     @property
     def is_surface(self) -> Bools:
