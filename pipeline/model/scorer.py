@@ -251,6 +251,7 @@ class Scorer(NamedTuple):
         np.savez(draft / "weights.npz", **weights)
         text = json.dumps({"format": FORMAT, **card}, ensure_ascii=False, indent=1)
         (draft / "card.json").write_text(text + "\n", encoding="utf-8")
+        (directory / "card.md").unlink(missing_ok=True)  # the figures of another model
         for path in sorted(draft.iterdir()):
             path.replace(directory / path.name)
         draft.rmdir()

@@ -35,6 +35,13 @@ def test_what_a_killed_training_left_is_not_taken_over(model, tmp_path):
     assert not (tmp_path / "model" / "stale.npy").exists()
 
 
+def test_figures_of_an_older_model_do_not_stay(model, tmp_path):
+    model.save(tmp_path / "model", {})
+    (tmp_path / "model" / "card.md").write_text("0.99", encoding="utf-8")
+    model.save(tmp_path / "model", {})
+    assert not (tmp_path / "model" / "card.md").exists()
+
+
 def test_a_process_that_reads_the_old_model_keeps_it(model, tmp_path):
     model.save(tmp_path / "model", {})
     scorer.load.cache_clear()

@@ -68,7 +68,7 @@ def folders(tmp_path_factory):
             text = "".join(rng.sample(SENTENCES, 8) * rng.choice((1, 3, 16)))
             record = {"source": "news" if i % 2 else "essays", "id": str(i), "text": text}
             out.write(json.dumps(record, ensure_ascii=False) + "\n")
-    shutil.copytree(Config().model, folder / "model")
+    shutil.copytree(Config().model, folder / "model", ignore=shutil.ignore_patterns("*.md"))
     return folder
 
 
