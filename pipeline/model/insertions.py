@@ -27,7 +27,7 @@ FEATURES = (
 )
 
 LONGEST = 40
-"""Characters of one string; those seen on real pages have up to some twenty."""
+"""Characters of one string, so that what strangers write cannot make a flag without end."""
 
 CONTEXT = ORDER - 1
 _EDGES = "\n。！？!?；;"

@@ -25,8 +25,7 @@ string; log odds."""
 CHAR_WIDTH, PAIR_WIDTH = 64, 32
 WIDTH = CHAR_WIDTH + 2 * PAIR_WIDTH
 PAIR_BITS = 17
-"""Pairs of neighbouring characters share 2**17 vectors by hash: the corpus has some 130,000 pairs
-that are seen ten times and more."""
+"""Pairs of neighbouring characters share 2**17 vectors by hash: 4 MB a table as it ships."""
 
 WINDOWS = (64, 128, 256, 512)
 """Lengths of windows; a longer text is read in several that overlap by SIGHT on either side."""

@@ -33,7 +33,7 @@ REACHES = (1, 3, 10, 30)
 
 NEAREST = 30
 ORIGINALS_PER_SURFACE = 24
-"""Of the rest only one in fifty of the pairs seen on real pages would be among the candidates."""
+"""1.2 million pairs in all, 6.6 MB of the model; each costs a look-up where the tagger suspects."""
 
 _PAIRS_AT_ONCE = 1 << 18
 

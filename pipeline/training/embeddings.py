@@ -24,7 +24,7 @@ DIMENSIONS = 128
 SMOOTHING = 0.75
 """Power of the context counts."""
 LEAST_COUNT = 2
-"""Pairs of words seen together less often are left out: half of all, and mostly chance."""
+"""Pairs of words seen together less often are left out: chance, and most of the memory."""
 OVERSAMPLING, ITERATIONS = 32, 3
 """Of the randomised decomposition (Halko, Martinsson and Tropp 2011, section 4.5)."""
 

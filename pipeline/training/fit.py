@@ -56,8 +56,7 @@ BLINDED = 2
 these pages come from, and knows them better than it will know real ones: fitted without this, the
 decision trusts it so much that on 41 real pages it does worse than without any tagger."""
 NO_OPINION = -1.6
-"""Log odds about where the tagger's own opinion of ordinary characters of spun pages lies, and just
-below `scorer.LEAST_INSIDE`."""
+"""Log odds just below `scorer.LEAST_INSIDE`: of such a site only listed originals are tried."""
 
 
 class _Reading(NamedTuple):

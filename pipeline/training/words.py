@@ -22,7 +22,7 @@ MAX_WORDS = 50_000
 """So that two word ids fit 32 bits, and sorting pairs of them is fast."""
 
 LEAST_WORD_COUNT = 20
-"""A word's neighbours are noise below: of words seen 10 to 20 times few have a synonym near."""
+"""A word's neighbours are noise if it was hardly seen. A choice, not a measurement."""
 
 MAX_WORD_CHARS = 4
 
