@@ -197,7 +197,8 @@ def _train_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _train(args: argparse.Namespace) -> None:
-    from pipeline.training.build import PAIRS_FILE, Settings, build
+    from pipeline.training.build import Settings, build
+    from pipeline.training.lexica import PAIRS_FILE
 
     for path in (args.corpus, args.lexica / PAIRS_FILE):
         if not path.exists():
@@ -226,7 +227,8 @@ def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _evaluate(args: argparse.Namespace) -> None:
-    from pipeline.training.evaluation import PAIRS_FILE, aligned, evaluate, save
+    from pipeline.training.evaluation import aligned, evaluate, save
+    from pipeline.training.lexica import PAIRS_FILE
 
     for path in (args.corpus, args.lexica / PAIRS_FILE, args.model / "card.json"):
         if not path.exists():

@@ -146,14 +146,15 @@ def site_features(
         _rival(sites, found.gain[chosen]),
         level[sites.document],
         found.prior[chosen],
-        _bits(channel.family[found.pair[chosen]] & LISTED),
+        np.bitwise_count(channel.family[found.pair[chosen]] & LISTED),
     ]
     return np.stack(columns, axis=1).astype(np.float32)
 
 
-def _bits(sets: Flags) -> Ints:
-    """How many members each set has."""
-    return sum(((sets >> np.uint16(i)) & 1 for i in range(N_FAMILIES)), np.zeros(len(sets), int))
+def mean_inside(tags: Floats, start: Ints, end: Ints) -> Doubles:
+    """Mean over each span of the tagger's log odds that a character is inside a substitution."""
+    total = np.append(0.0, np.cumsum(tags[:, 0], dtype=np.float64))
+    return np.asarray((total[end] - total[start]) / (end - start))
 
 
 def tag_features(sites: Sites, tags: Floats) -> Floats:
@@ -166,11 +167,7 @@ def tag_features(sites: Sites, tags: Floats) -> Floats:
         (steps > 0) & (sites.start[:, None] + steps < sites.end[:, None]), begin[at], -20
     )
     columns = [
-        (
-            np.cumsum(np.append(0.0, inside))[sites.end]
-            - np.cumsum(np.append(0.0, inside))[sites.start]
-        )
-        / (sites.end - sites.start),
+        mean_inside(tags, sites.start, sites.end),
         own.min(axis=1),
         inside[sites.start - 1],
         inside[sites.end],

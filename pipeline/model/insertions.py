@@ -57,9 +57,6 @@ def _patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
 
 def suspects(text: str, ids: Ids, model: NgramModel) -> list[Suspect]:
     """Every string round an advertiser's term, with what speaks for its insertion."""
-    term, _ = _patterns()
-    if term.search(text) is None:
-        return []
     spans = advertised(text)
     return [
         Suspect(start, end, _evidence(text, ids, model, start, end, len(spans) - 1))
@@ -75,7 +72,9 @@ def advertised(text: str) -> list[tuple[int, int]]:
     >>> advertised("打分不高,2018香港开码资料。"), advertised("2018年香港")
     ([(5, 15)], [])
     """
-    _, token = _patterns()
+    term, token = _patterns()
+    if term.search(text) is None:
+        return []
     rows: list[tuple[int, int, bool]] = []
     for found in token.finditer(text):
         start, end = found.span()

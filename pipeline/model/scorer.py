@@ -91,7 +91,7 @@ def find(model: NgramModel, channel: Channel, texts: list[str], tags: Floats) ->
     batch = batch_of(model, texts)
     log_probs = model.log_probs(batch.ids)
     start, term = channel.matches(batch.ids)
-    suspected = _suspected(start, channel.length[term], tags)
+    suspected = f.mean_inside(tags, start, start + channel.length[term]) >= LEAST_INSIDE
     tried = channel.is_surface[term] & (suspected | channel.has_listed[term])
     counted = np.searchsorted(batch.starts, start, side="right") - 1, term
     found = _found(
@@ -138,12 +138,6 @@ def _found(
         batch, log_probs, model.unigrams[0], channel, sites, found, best, *counts
     )
     return Found(batch, sites, found, best, counts[0], counts[1], rows)
-
-
-def _suspected(start: Ints, length: Ints, tags: Floats) -> Bools:
-    total = np.append(0.0, np.cumsum(tags[:, 0], dtype=np.float64))
-    suspected: Bools = (total[start + length] - total[start]) / length >= LEAST_INSIDE
-    return suspected
 
 
 def families(channel: Channel, found: Found) -> Flags:

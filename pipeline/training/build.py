@@ -1,8 +1,8 @@
 """`make train`: from a folder of text and a folder of word lists to everything that ships.
 
 In order: count n-grams; segment and embed words; make the channel of lists and back-off; train the
-tagger on spun text; fit the decision on pages that were neither counted nor embedded. What takes
-long is kept in a work directory beside the model, so a training that was stopped goes on.
+tagger on spun text; fit the decision on pages that were not counted. What takes long is kept in a
+work directory beside the model, so a training that was stopped goes on.
 """
 
 import hashlib
@@ -28,17 +28,22 @@ from pipeline.training.corpus import Document, documents, is_held_out
 from pipeline.training.embeddings import Neighbours
 from pipeline.training.fit import fit
 from pipeline.training.insertion_fit import contexts
-from pipeline.training.lexica import Pairs, Related, read_observed, read_pairs, read_related
+from pipeline.training.lexica import (
+    OBSERVED_FILE,
+    PAIRS_FILE,
+    RELATED_FILE,
+    Pairs,
+    Related,
+    read_observed,
+    read_pairs,
+    read_related,
+)
 from pipeline.training.ngram_counts import as_ids
 from pipeline.training.pages import Page, cut, levelled, spun
 from pipeline.training.tools import HELD_OUT_FOLD, UNLISTED_FOLD, Sources, fold
 from pipeline.training.words import Words, read_words
 
 log = logging.getLogger(__name__)
-
-PAIRS_FILE = "spinner_pairs.tsv"
-OBSERVED_FILE = "observed_pairs.tsv"
-RELATED_FILE = "related_words.tsv.zst"
 
 SIMULATED_REACH = 30
 SIMULATED_WINDOW = 2
@@ -61,7 +66,8 @@ class Settings(NamedTuple):
     held_out_per_mille: int = 100
     """Documents kept from the counts, to fit the decision on."""
     unread_per_mille: int = 40
-    """Documents of those that the vectors and the tagger have not seen either."""
+    """Documents of those that the vectors and the tagger have not seen either; the others they have
+    seen, but spun by other tools."""
     tagger_chars: int = 100_000_000
     """Characters of spun text that the tagger learns from; half an hour on two cores."""
     texts: int = 9_000

@@ -23,11 +23,16 @@ from pipeline.progress import progress
 from pipeline.stages.flag import Flagged, flag_all
 from pipeline.storage import replacing
 from pipeline.training import trials
-from pipeline.training.lexica import Pairs, read_pairs, read_related
+from pipeline.training.lexica import (
+    PAIRS_FILE,
+    RELATED_FILE,
+    Pairs,
+    read_pairs,
+    read_related,
+)
 from pipeline.training.metrics import Example, Outcome, Row, cells, outcome, row
 from pipeline.training.model_card import card_markdown
 
-PAIRS_FILE, RELATED_FILE = "spinner_pairs.tsv", "related_words.tsv.zst"
 SEED = Path(__file__).parents[2] / "tests" / "cases" / "flag" / "seed.jsonl"
 """The annotated seed. Whoever installed the package alone does without it."""
 

@@ -8,6 +8,11 @@ import pyarrow as pa
 
 from pipeline.hanzi import HAN
 
+PAIRS_FILE = "spinner_pairs.tsv"
+OBSERVED_FILE = "observed_pairs.tsv"
+RELATED_FILE = "related_words.tsv.zst"
+"""What a folder of word lists holds; only the first must be there."""
+
 Pairs = Mapping[tuple[str, str], frozenset[str]]
 """(original, substitute) to the names of the lists that hold it."""
 
