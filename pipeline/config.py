@@ -13,6 +13,10 @@ class Config(NamedTuple):
     """A longer record is rejected as `too_large`: beyond it a worker's memory is not bounded.
     20 million characters are 60 MB of Chinese in UTF-8, forty times 红楼梦."""
 
+    text_field: str = ""
+    """Field or column that holds the document, in formats that have several. Empty: the first
+    there is of `readers.fields.TEXT_FIELDS`."""
+
     shard_chars: int = 4_000_000
     """A part is closed once its records hold this many characters (about 12 MB of UTF-8)."""
 

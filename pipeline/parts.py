@@ -166,7 +166,7 @@ def _items(file: SourceFile, config: Config, advance: Advance) -> Iterator[Recor
         return
     advance(file.size - position)
     if (now.st_size, now.st_mtime_ns) != (file.size, file.modified):
-        raise StageError("ingest", file.source, None, "a file that nobody writes to", "a change")
+        yield Reject(None, "changed", "the file was written to while it was read: run again")
 
 
 def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, NamedTuple
 
+from pipeline.config import Config
+
 
 class Record(NamedTuple):
     """One document as found. ``raw`` is never edited after this."""
@@ -14,6 +16,11 @@ class Record(NamedTuple):
     url: str | None = None
     title: str | None = None
     date: str | None = None
+    publisher: str | None = None
+    author: str | None = None
+    editor: str | None = None
+    damaged: int = 0
+    """Bytes that are wrong in the encoding. Each stretch of them is U+FFFD in ``raw``."""
 
 
 class Reject(NamedTuple):
@@ -24,6 +31,6 @@ class Reject(NamedTuple):
     detail: str
 
 
-Reader = Callable[[BinaryIO, int], Iterator[Record | Reject]]
-"""A function from a binary stream, already decompressed, and the largest permitted number of
-characters in a record. It reads in bounded memory, and yields in file order."""
+Reader = Callable[[BinaryIO, Config], Iterator[Record | Reject]]
+"""A function from a binary stream, already decompressed, and the settings. It reads in bounded
+memory, and yields in file order."""

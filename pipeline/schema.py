@@ -13,12 +13,17 @@ ROLES = ("title", "metadata", "body", "boilerplate", "injected")
 KINDS = ("substitution", "variant", "injection")
 
 REASONS: Mapping[str, str] = {
+    "bad_row": "the row of the table does not fit its columns",
     "binary_file": "the bytes are no text in any encoding: NUL bytes, or a known binary signature",
+    "changed": "the file changed or vanished while it was read",
+    "decompression_bomb": "the archive grows out of all proportion when it is unpacked",
     "empty_file": "the file has no bytes, nothing but white space, or no record",
     "empty_text": "the record's text is empty, or nothing but white space",
     "invalid_json": "the line is not valid JSON",
     "lone_surrogate": "the text holds half of a UTF-16 pair, which no encoding can write",
     "missing_text": "the record has no text field, or it is not a string",
+    "no_content": "the page has no text of its own: only navigation, or nothing",
+    "not_a_page": "the record of the web archive is no page: an error, a redirection, an image",
     "not_an_object": "the line is valid JSON, but no object",
     "too_large": "the record is longer than `max_document_chars`",
     "truncated": "the compressed file ends in mid-stream",
@@ -75,6 +80,10 @@ STAGE_COLUMNS: Mapping[str, pa.Schema] = {
             field("encoding", pa.string(), "encoding the bytes were decoded with"),
             field("record_title", pa.string(), "title in the record; null: none", nullable=True),
             field("record_date", pa.string(), "date in the record; null: none", nullable=True),
+            field("record_publisher", pa.string(), "publisher in it; null: none", nullable=True),
+            field("record_author", pa.string(), "author in it; null: none", nullable=True),
+            field("record_editor", pa.string(), "editor in it; null: none", nullable=True),
+            field("damaged", pa.int32(), "bytes that were wrong; each stretch is U+FFFD in raw"),
             field("raw", pa.string(), "the record as decoded, never edited"),
         ]
     ),
@@ -151,7 +160,7 @@ def _of(stage: str, *names: str) -> list[pa.Field]:
 TABLES: Mapping[str, pa.Schema] = {
     "documents": pa.schema(
         [
-            *_of("ingest", "doc_id", "source", "record", "record_id", "url", "encoding"),
+            *_of("ingest", "doc_id", "source", "record", "record_id", "url", "encoding", "damaged"),
             *_of("normalise", "script", "title", "published_at", "publisher", "author", "editor"),
             *_of("ingest", "raw"),
             *_of("normalise", "text"),

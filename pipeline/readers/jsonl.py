@@ -16,6 +16,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
+from pipeline.config import Config
 from pipeline.encodings import UndecodableError, detect, refuse_binary
 from pipeline.readers.compression import BLOCK_BYTES, BlockStream, DamagedError, blocks
 from pipeline.records import Record, Reject
@@ -28,7 +29,7 @@ ASCII_HEAD_BYTES = 16 << 20  # how long to wait for the first byte that tells so
 BYTES_PER_CHARACTER = 3
 BYTES_BESIDES_TEXT = 1 << 16
 
-OPTIONAL_FIELDS = ("id", "url", "title", "date")
+OPTIONAL_FIELDS = {"id": "record_id", "url": "url", "title": "title", "date": "date"}
 
 
 class _Number(str):
@@ -49,13 +50,14 @@ class _BadLineError(ValueError):
 _JSON = json.JSONDecoder(parse_int=_Number, parse_float=_Number, parse_constant=lambda _: None)
 
 
-def read_jsonl(stream: BinaryIO, max_chars: int) -> Iterator[Record | Reject]:
+def read_jsonl(stream: BinaryIO, config: Config) -> Iterator[Record | Reject]:
     r"""One record or reject for each line that is not blank.
 
     >>> lines = '{"text": "没时间", "id": 7}\n[]\n'.encode("gb18030")
-    >>> [type(item).__name__ for item in read_jsonl(io.BytesIO(lines), 100)]
+    >>> [type(item).__name__ for item in read_jsonl(io.BytesIO(lines), Config())]
     ['Record', 'Reject']
     """
+    max_chars = config.max_document_chars
     head, content = _read_ahead(stream)
     try:
         refuse_binary(head)
@@ -137,7 +139,8 @@ def _read_line(number: int, line: bytes | None, encoding: str, max_chars: int) -
         text = _text_of(fields, max_chars)
     except _BadLineError as error:
         return Reject(number, error.reason, f"line {number + 1}: {error.detail}")
-    return Record(number, text, encoding, *(_optional(fields.get(f)) for f in OPTIONAL_FIELDS))
+    known = {name: _optional(fields.get(key)) for key, name in OPTIONAL_FIELDS.items()}
+    return Record(number, text, encoding, **known)  # type: ignore[arg-type]
 
 
 def _parse(line: bytes, encoding: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from pipeline.config import Config
 from pipeline.encodings import UndecodableError, decode
 from pipeline.readers.compression import BLOCK_BYTES
 from pipeline.records import Record, Reject
@@ -11,14 +12,15 @@ MOST_BYTES_PER_CHARACTER = 4  # in every encoding that `decode` knows
 BYTE_ORDER_MARK_BYTES = 4  # at most
 
 
-def read_txt(stream: BinaryIO, max_chars: int) -> Iterator[Record | Reject]:
+def read_txt(stream: BinaryIO, config: Config) -> Iterator[Record | Reject]:
     r"""One record, its line ends as they are, or one reject.
 
     >>> import io
-    >>> [record] = read_txt(io.BytesIO("正常\r\n".encode("gb18030")), 100)
+    >>> [record] = read_txt(io.BytesIO("正常\r\n".encode("gb18030")), Config())
     >>> record.raw, record.encoding
     ('正常\r\n', 'gb18030')
     """
+    max_chars = config.max_document_chars
     most = max_chars * MOST_BYTES_PER_CHARACTER + BYTE_ORDER_MARK_BYTES
     data = _read_at_most(stream, most + 1)
     if len(data) > most:

@@ -27,12 +27,15 @@ STAGES: Mapping[str, Stage] = {
     "ingest": Stage(
         "1-ingested",
         "decode files into documents; reject, with a reason, what is none",
-        settings=("max_document_chars", "shard_chars"),
+        settings=("max_document_chars", "shard_chars", "text_field"),
     ),
     "normalise": Stage(
         "2-normalised",
         "bring text into one form, aligned to its source; read what the page says of itself",
-        reads=("raw", "record_title", "record_date"),
+        reads=(
+            *("raw", "record_title", "record_date"),
+            *("record_publisher", "record_author", "record_editor"),
+        ),
         packages=("opencc",),
     ),
     "flag": Stage(
@@ -52,7 +55,7 @@ STAGES: Mapping[str, Stage] = {
         "corpus",
         "make the tables",
         reads=(
-            *("source", "record", "record_id", "url", "encoding", "raw"),
+            *("source", "record", "record_id", "url", "encoding", "damaged", "raw"),
             *("script", "title", "published_at", "publisher", "author", "editor"),
             *("text", "alignment", "edits"),
             *("flags", "n_flags", "spin_rate", "spun_probability", "sentences"),

@@ -52,7 +52,7 @@ def _read(source: str, stream: BinaryIO, config: Config) -> Iterator[Record | Re
     try:
         if compression_suffix:
             stream = COMPRESSIONS[compression_suffix](stream)
-        yield from reader(stream, config.max_document_chars)
+        yield from reader(stream, config)
     except DamagedError as error:
         yield Reject(None, error.reason, error.detail)
     except OSError as error:
@@ -104,6 +104,10 @@ def documents_batch(source: str, records: Sequence[Record]) -> pa.RecordBatch:
         "encoding": [record.encoding for record in records],
         "record_title": [record.title for record in records],
         "record_date": [record.date for record in records],
+        "record_publisher": [record.publisher for record in records],
+        "record_author": [record.author for record in records],
+        "record_editor": [record.editor for record in records],
+        "damaged": [record.damaged for record in records],
         "raw": [record.raw for record in records],
     }
     return pa.RecordBatch.from_pydict(columns, schema=STAGE_COLUMNS["ingest"])

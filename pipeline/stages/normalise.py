@@ -19,6 +19,7 @@ from pipeline.rules.rewriting import compose
 from pipeline.rules.script import script_of
 from pipeline.schema import STAGE_COLUMNS
 from pipeline.spans import Edit, Line
+from pipeline.stages import STAGES
 
 
 class Normalised(NamedTuple):
@@ -39,9 +40,14 @@ class Normalised(NamedTuple):
 
 
 def normalise(
-    raw: str, record_title: str | None = None, record_date: str | None = None
+    raw: str,
+    record_title: str | None = None,
+    record_date: str | None = None,
+    record_publisher: str | None = None,
+    record_author: str | None = None,
+    record_editor: str | None = None,
 ) -> Normalised:
-    r"""Normalise one document. A title or a date of its record is taken before the page's own.
+    r"""Normalise one document. What its record says of it is taken before what the page says.
 
     >>> page = normalise("小桥修好了\r\n\r\n\u3000\u3000发布时间：２０２１年１月３０日\r\n")
     >>> page.text, page.published_at
@@ -53,11 +59,11 @@ def normalise(
     page = read_page(text)
     return Normalised(
         script="Hant" if "script" in dict(edits) else script_of(text),
-        title=_title(record_title) or page.title,
+        title=_one_line(record_title) or page.title,
         published_at=(record_date and read_date(record_date)) or page.published_at,
-        publisher=page.publisher,
-        author=page.author,
-        editor=page.editor,
+        publisher=_one_line(record_publisher) or page.publisher,
+        author=_one_line(record_author) or page.author,
+        editor=_one_line(record_editor) or page.editor,
         text=text,
         alignment=alignment,
         edits=edits,
@@ -67,7 +73,7 @@ def normalise(
 
 def run(docs: pa.RecordBatch, config: Config) -> pa.RecordBatch:  # noqa: ARG001  no setting yet
     """The columns of `normalise` for a batch of ingested documents."""
-    columns = (docs.column(name).to_pylist() for name in ("raw", "record_title", "record_date"))
+    columns = (docs.column(name).to_pylist() for name in STAGES["normalise"].reads)
     rows = [normalise(*row) for row in zip(*columns, strict=True)]
     schema = STAGE_COLUMNS["normalise"]
     values = zip(*rows, strict=True) if rows else ([] for _ in schema)
@@ -86,7 +92,7 @@ def _rewritten(text: str) -> tuple[str, tuple[tuple[str, int], ...], tuple[Edit,
     return text, tuple(edits), alignment
 
 
-def _title(given: str | None) -> str:
+def _one_line(given: str | None) -> str:
     return " ".join(_rewritten(given)[0].split()) if given else ""
 
 

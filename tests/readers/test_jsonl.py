@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.config import Config
 from pipeline.readers.compression import BLOCK_BYTES, BlockStream
 from pipeline.readers.jsonl import ASCII_HEAD_BYTES, HEAD_BYTES, read_jsonl
 from pipeline.records import Record, Reject
@@ -28,7 +29,7 @@ any_record = st.fixed_dictionaries(
 
 
 def read(data: bytes, limit: int = LIMIT) -> list[Record | Reject]:
-    return list(read_jsonl(io.BytesIO(data), limit))
+    return list(read_jsonl(io.BytesIO(data), Config(max_document_chars=limit)))
 
 
 def to_lines(values: list[Any], *, ascii_only: bool) -> bytes:
@@ -113,7 +114,7 @@ def test_a_huge_line_is_skipped_in_bounded_memory(encoding: str) -> None:
 
     tracemalloc.start()
     stream: Any = BlockStream(content())
-    first, second, third = read_jsonl(stream, 1000)
+    first, second, third = read_jsonl(stream, Config(max_document_chars=1000))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 50 * BLOCK_BYTES  # the head, which waits for more than ASCII, is the most of it
@@ -143,4 +144,4 @@ def test_short_reads_change_nothing(sizes: list[int]) -> None:
             start += size
 
     stream: Any = BlockStream(pieces())
-    assert list(read_jsonl(stream, LIMIT)) == read(data)
+    assert list(read_jsonl(stream, Config(max_document_chars=LIMIT))) == read(data)

@@ -132,7 +132,10 @@ def test_suffixes_of_odd_names() -> None:
 
 
 def test_documents_batch() -> None:
-    records = [Record(0, "甲", "utf-8"), Record(2, "乙\0", "gb18030", "7", "u", "t", "d")]
+    records = [
+        Record(0, "甲", "utf-8"),
+        Record(2, "乙\0", "gb18030", "7", "u", "t", "d", "p", "a", "e", 3),
+    ]
     batch = documents_batch("a.jsonl", records)
     assert batch.schema.equals(STAGE_COLUMNS["ingest"], check_metadata=True)
     batch.validate(full=True)
@@ -145,6 +148,10 @@ def test_documents_batch() -> None:
         "encoding": "gb18030",
         "record_title": "t",
         "record_date": "d",
+        "record_publisher": "p",
+        "record_author": "a",
+        "record_editor": "e",
+        "damaged": 3,
         "raw": "乙\0",
     }
     assert documents_batch("a.jsonl", []).num_rows == 0

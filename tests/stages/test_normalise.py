@@ -23,6 +23,7 @@ from pipeline.rules.white_space import TO_SPACE
 from pipeline.rules.width import TO_ASCII
 from pipeline.schema import STAGE_COLUMNS
 from pipeline.spans import Alignment
+from pipeline.stages import STAGES
 from pipeline.stages.normalise import normalise, run
 
 HERE = Path(__file__).parents[1]
@@ -256,9 +257,10 @@ def test_dense_edits_end_soon(unit):
 # --- columns --------------------------------------------------------------------------------------
 
 
-def batch(*rows: tuple[str, str | None, str | None]) -> pa.RecordBatch:
-    names = ("raw", "record_title", "record_date")
-    columns = [[row[at] for row in rows] for at in range(3)]
+def batch(*rows: tuple[str | None, ...]) -> pa.RecordBatch:
+    """Rows of raw, record_title, …: what is left out at the end is null."""
+    names = STAGES["normalise"].reads
+    columns = [[row[at] if at < len(row) else None for row in rows] for at in range(len(names))]
     return pa.record_batch([pa.array(column, pa.string()) for column in columns], names=names)
 
 
