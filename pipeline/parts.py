@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from pipeline.config import Config
+from pipeline.duplicates import Copies
 from pipeline.errors import StageError
 from pipeline.parquet import PartFile, describe, one_batch, opened, read_batches, writing
 from pipeline.records import Record, Reject
@@ -66,6 +67,8 @@ class Job(NamedTuple):
     reads: Reads = ()
     files: tuple[SourceFile, ...] = ()
     shard: int = 0
+    copies: Copies = ()
+    """Of the documents of this part, those whose text an earlier document has."""
 
 
 def part_chars(config: Config, index: int) -> int:
@@ -248,11 +251,20 @@ def write_tables(job: Job, advance: Advance) -> list[Part]:
             for table, name in names.items()
         }
         files["documents"].files = len(names)
+        done = 0
         for batch in read_batches(job.stage, job.name, job.reads):
-            for table, rows in table_rows(batch, job.config, job.name).items():
+            whole = with_copies(batch, {row - done: first for row, first in job.copies})
+            done += batch.num_rows
+            for table, rows in table_rows(whole, job.config, job.name).items():
                 files[table].write(rows)
             advance(batch.num_rows)
     return _described(job.target, list(names.values()))
+
+
+def with_copies(batch: pa.RecordBatch, copies: Mapping[int, str]) -> pa.RecordBatch:
+    """The batch with the column `duplicate_of`, given the rows that are copies."""
+    first = pa.array([copies.get(row) for row in range(batch.num_rows)], pa.string())
+    return batch.append_column(TABLES["documents"].field("duplicate_of"), first)
 
 
 def table_rows(
@@ -296,7 +308,7 @@ def clean_record(source: str, record: Record, config: Config) -> Mapping[str, pa
                 [*batch.columns, *columns.columns],
                 schema=pa.schema([*batch.schema, *columns.schema]),
             )
-    return table_rows(batch, config)
+    return table_rows(with_copies(batch, {}), config)
 
 
 def _described(directory: Path, names: Sequence[str]) -> list[Part]:

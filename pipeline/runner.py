@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from pipeline import keys, parquet, parts, storage
 from pipeline.config import Config
+from pipeline.duplicates import Copies, exact_copies
 from pipeline.errors import StageError, UsageError
 from pipeline.inputs import list_files, shards
 from pipeline.parts import Advance, Job
@@ -203,15 +204,20 @@ def _later_jobs(seed: Job, chain: Chain) -> Iterator[Job]:
         for name, columns in wanted.items()
         if columns
     }
-    for part in chain["ingest"].documents():
+    documents = chain["ingest"].documents()
+    copies: list[Copies] = [()] * len(documents)
+    if seed.stage == "write":
+        copies = exact_copies([chain["normalise"].directory / part.name for part in documents])
+    for part, copied in zip(documents, copies, strict=True):
         yield seed._replace(
             name=part.name.removesuffix(".parquet"),
             marker=f"{tables}{part.name}",
             key=keys.digest(
-                [seed.key, part.name, [o[part.name].content for o in offered.values()]]
+                [seed.key, part.name, [o[part.name].content for o in offered.values()], copied]
             ),
             weight=part.rows,
             reads=tuple((chain[name].directory / part.name, wanted[name]) for name in offered),
+            copies=copied,
         )
     if seed.stage == "write":
         for part in chain["ingest"].rejects():

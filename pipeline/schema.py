@@ -101,6 +101,12 @@ STAGE_COLUMNS: Mapping[str, pa.Schema] = {
             field("author", pa.string(), "作者, as printed; null: none found", nullable=True),
             field("editor", pa.string(), "责任编辑, as printed; null: none found", nullable=True),
             field("text", pa.string(), "the normalised text"),
+            field("text_hash", pa.string(), "128-bit hash of text: the same for the same text"),
+            field(
+                "line_repetition",
+                pa.float32(),
+                "share of text, less white space, in lines that stand earlier in it, too",
+            ),
             field(
                 "alignment",
                 struct_list(START, END, RAW_START, RAW_END),
@@ -127,6 +133,12 @@ STAGE_COLUMNS: Mapping[str, pa.Schema] = {
             field("n_flags", pa.int32(), "flags of at least `flag_probability`, by default 0.5"),
             field("spin_rate", pa.float32(), "expected share of Han characters in flags"),
             field("spun_probability", pa.float32(), "probability that the document was spun"),
+            field(
+                "perplexity",
+                pa.float32(),
+                "of the language model, per character but white space; null: no character",
+                nullable=True,
+            ),
         ]
     ),
     "segment": pa.schema(
@@ -167,7 +179,28 @@ TABLES: Mapping[str, pa.Schema] = {
             field("n_chars", pa.int32(), "code points of text"),
             field("n_han", pa.int32(), "Han characters of text"),
             *_of("flag", "n_flags", "spin_rate", "spun_probability"),
-            *_of("normalise", "edits"),
+            *_of("normalise", "edits", "text_hash"),
+            field(
+                "duplicate_of",
+                pa.string(),
+                "doc_id of the first document with the same text; null: this is the first",
+                nullable=True,
+            ),
+            field("han_share", pa.float32(), "Han characters of those that are not white space"),
+            field("punctuation_share", pa.float32(), "punctuation marks of the same"),
+            *_of("normalise", "line_repetition"),
+            field(
+                "mean_sentence_chars",
+                pa.float32(),
+                "mean length of the sentences of role body; null: none",
+                nullable=True,
+            ),
+            *_of("flag", "perplexity"),
+            field(
+                "injected_share",
+                pa.float32(),
+                "share of text in lines of role injected, or in counted flags of kind injection",
+            ),
         ]
     ),
     "sentences": pa.schema(

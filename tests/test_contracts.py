@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pipeline import keys
 from pipeline.config import Config
 from pipeline.detectors import DETECTORS
-from pipeline.parts import clean_record, new_columns, table_rows
+from pipeline.parts import clean_record, new_columns, table_rows, with_copies
 from pipeline.readers import READERS
 from pipeline.records import Record, Reject
 from pipeline.schema import KINDS, REASONS, ROLES, SCRIPTS, STAGE_COLUMNS, TABLES
@@ -41,7 +41,8 @@ def batch_before(stage: str, texts: list[str]) -> pa.RecordBatch:
         new = new_columns(name, batch, Config())
         fields = pa.schema([*batch.schema, *new.schema])
         batch = pa.record_batch([*batch.columns, *new.columns], schema=fields)
-    return batch.select(["doc_id", *STAGES[stage].reads])
+    columns = batch.select(["doc_id", *STAGES[stage].reads])
+    return with_copies(columns, {}) if stage == "write" else columns
 
 
 class Watched(Config):

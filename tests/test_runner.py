@@ -23,6 +23,7 @@ from pipeline.errors import StageError, UsageError
 from pipeline.schema import TABLES
 from pipeline.stages import STAGES
 from pipeline.storage import read_manifest, write_json
+from pipeline.tables import read_table
 from tests.conftest import ROOT, contents, made_again, stamps, write_texts
 
 SMALL = Config(shard_chars=800)  # a file of 200 characters fills a part
@@ -82,6 +83,21 @@ def test_sentences_tile_the_text_and_flags_lie_in_it(texts: Path, tmp_path: Path
     assert joined == {doc_id: row["text"] for doc_id, row in documents.items()}
     for row in rows(tmp_path / "out", "flags"):
         assert documents[row["doc_id"]]["text"][row["start"] : row["end"]] == row["surface"]
+
+
+def test_a_text_that_comes_twice_is_a_copy_of_the_first(tmp_path: Path) -> None:
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    for name, text in (("a", "甲。"), ("b", "乙。"), ("c", "甲。\r\n"), ("d", "甲。")):
+        (folder / f"{name}.txt").write_bytes(text.encode())
+    run(folder, tmp_path / "out", Config(shard_chars=1), 1)  # each file has a part of its own
+    documents = read_table("documents", tmp_path / "out").set_index("source")
+    first = documents.doc_id["a.txt"]
+    assert documents.duplicate_of.fillna("").to_list() == ["", "", first, first]
+    (folder / "a.txt").write_bytes("丙。".encode())
+    run(folder, tmp_path / "out", Config(shard_chars=1), 1)
+    documents = read_table("documents", tmp_path / "out").set_index("source")
+    assert documents.duplicate_of.fillna("").to_list() == ["", "", "", documents.doc_id["c.txt"]]
 
 
 def test_links_that_leave_the_input_are_rejected(texts: Path, tmp_path: Path) -> None:

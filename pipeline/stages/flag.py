@@ -1,6 +1,7 @@
 """flag: what was probably substituted, where, how sure, and what stood there."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +10,9 @@ import pyarrow as pa
 from pipeline.config import Config
 from pipeline.detectors import DETECTORS, Detector
 from pipeline.hanzi import count_han
+from pipeline.model.ngrams import load
 from pipeline.model.odds import probability
+from pipeline.model.perplexity import perplexities
 from pipeline.schema import STAGE_COLUMNS
 from pipeline.spans import Flag, Verdict
 
@@ -67,6 +70,7 @@ def _disjoint(flags: list[Flag]) -> list[Flag]:
 def run(docs: pa.RecordBatch, config: Config) -> pa.RecordBatch:
     """The columns of `flag` for a batch with the column ``text``."""
     flagged = flag_all(docs.column("text").to_pylist(), config)
+    fit = perplexities(load(Path(config.model)), docs.column("text").to_pylist())
     counts = [_count(one.flags, config.flag_probability) for one in flagged]
     return pa.record_batch(
         [
@@ -74,6 +78,7 @@ def run(docs: pa.RecordBatch, config: Config) -> pa.RecordBatch:
             pa.array(counts, pa.int32()),
             pa.array([one.spin_rate for one in flagged], pa.float32()),
             pa.array([one.spun_probability for one in flagged], pa.float32()),
+            pa.array(fit, pa.float32()),
         ],
         schema=SCHEMA,
     )

@@ -14,6 +14,7 @@ import pyarrow as pa
 from pipeline.config import Config
 from pipeline.page import read_page
 from pipeline.page.dates import read_date
+from pipeline.quality import line_repetition, text_hash
 from pipeline.rules import RULES
 from pipeline.rules.rewriting import compose
 from pipeline.rules.script import script_of
@@ -32,6 +33,8 @@ class Normalised(NamedTuple):
     author: str | None
     editor: str | None
     text: str
+    text_hash: str
+    line_repetition: float
     alignment: tuple[Edit, ...]
     edits: tuple[tuple[str, int], ...]
     """Each rule that fired, with the number of code points it changed or removed."""
@@ -65,6 +68,8 @@ def normalise(
         author=_one_line(record_author) or page.author,
         editor=_one_line(record_editor) or page.editor,
         text=text,
+        text_hash=text_hash(text),
+        line_repetition=line_repetition(text),
         alignment=alignment,
         edits=edits,
         lines=page.lines,

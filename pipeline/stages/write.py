@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.config import Config
-from pipeline.hanzi import HAN_RANGES
+from pipeline.quality import HAN, PUNCTUATION, WHITE, classes
 from pipeline.schema import TABLES
 from pipeline.spans import Alignment
 
@@ -46,7 +46,7 @@ def run(batch: pa.RecordBatch, config: Config) -> Mapping[str, pa.RecordBatch]:
         raw=_RawOffsets(_alignment(batch.column("alignment"), texts.first, raw_first), raw_first),
     )
     return {
-        "documents": _documents(of),
+        "documents": _documents(of, config),
         "sentences": _sentences(of, config),
         "flags": _flags(of),
     }
@@ -74,15 +74,12 @@ class _Texts:
         used = offset - document  # there is one unused offset for each earlier document
         return np.asarray(self._bytes[used], np.int32)
 
-    def n_han(self) -> Ints:
-        """Han characters of each text."""
+    def classes(self) -> Ints:
+        """Characters of each class (see `quality.classes`) in each text; shape (texts, 4)."""
         points = np.frombuffer(self._used.tobytes().decode().encode("utf-32-le"), np.uint32)
-        han = np.zeros(len(points), np.bool_)
-        for low, high in HAN_RANGES:
-            han |= (points - np.uint32(low)) <= high - low  # below `low` it wraps to a large number
-        total = np.concatenate([[0], np.cumsum(han)])
-        first = self.first - np.arange(len(self.first))
-        return np.asarray(total[first + self.lengths] - total[first], np.int64)
+        text = np.repeat(np.arange(len(self.lengths)), self.lengths)
+        counts = np.bincount(text * 4 + classes()[points], minlength=4 * len(self.lengths))
+        return counts.reshape(-1, 4)
 
 
 class _Spans:
@@ -167,11 +164,46 @@ def _check_tiling(sentences: _Spans, texts: _Texts, batch: pa.RecordBatch) -> No
         raise ValueError(f"the sentences of {doc_id} do not tile its text")
 
 
-def _documents(of: _Documents) -> pa.RecordBatch:
-    made = {"n_chars": _int32(of.texts.lengths), "n_han": _int32(of.texts.n_han())}
+def _documents(of: _Documents, config: Config) -> pa.RecordBatch:
+    count = of.texts.classes()
+    visible = np.maximum(count.sum(axis=1) - count[:, WHITE], 1)
+    made = {
+        "n_chars": _int32(of.texts.lengths),
+        "n_han": _int32(count[:, HAN]),
+        "han_share": _float32(count[:, HAN] / visible),
+        "punctuation_share": _float32(count[:, PUNCTUATION] / visible),
+        "mean_sentence_chars": _mean_sentence_chars(of.sentences, len(visible)),
+        "injected_share": _float32(_injected(of, config) / np.maximum(of.texts.lengths, 1)),
+    }
     schema = TABLES["documents"]
     columns = [made[n] if n in made else of.batch.column(n) for n in schema.names]
     return pa.record_batch(columns, schema=schema)
+
+
+def _mean_sentence_chars(sentences: _Spans, documents: int) -> pa.Array:
+    body = pc.equal(sentences.rows.field("role"), "body").to_numpy(zero_copy_only=False)
+    document, length = sentences.document[body], (sentences.end - sentences.start)[body]
+    count = np.bincount(document, minlength=documents)
+    total = np.bincount(document, weights=length, minlength=documents)
+    return pa.array((total / np.maximum(count, 1)).astype(np.float32), mask=count == 0)
+
+
+def _injected(of: _Documents, config: Config) -> Ints:
+    """Characters of each text that stand in an injection, whether line or span."""
+    flags, sentences = of.flags, of.sentences
+    counted = pc.and_(
+        pc.equal(flags.rows.field("kind"), "injection"),
+        pc.greater_equal(flags.rows.field("probability"), np.float32(config.flag_probability)),
+    ).to_numpy(zero_copy_only=False)
+    whole = pc.equal(sentences.rows.field("role"), "injected").to_numpy(zero_copy_only=False)
+    if not counted.any() and not whole.any():
+        return np.zeros(len(of.texts.lengths), np.int64)
+    depth = np.zeros(int((of.texts.first + of.texts.lengths).max()) + 2, np.int64)
+    for spans, chosen in ((flags, counted), (sentences, whole)):
+        np.add.at(depth, spans.start[chosen], 1)
+        np.add.at(depth, spans.end[chosen], -1)
+    covered = np.concatenate([[0], np.cumsum(np.cumsum(depth) > 0)])
+    return np.asarray(covered[of.texts.first + of.texts.lengths] - covered[of.texts.first])
 
 
 def _sentences(of: _Documents, config: Config) -> pa.RecordBatch:
@@ -252,6 +284,10 @@ def _rows(table: str, made: Mapping[str, pa.Array], rows: pa.StructArray) -> pa.
 
 def _int64(column: Any) -> Ints:
     return np.asarray(column.to_numpy(zero_copy_only=False), np.int64)
+
+
+def _float32(values: npt.NDArray[np.float64]) -> pa.Array:
+    return pa.array(values.astype(np.float32))
 
 
 def _int32(values: Ints) -> pa.Array:

@@ -1,5 +1,6 @@
 """The tables against a slow, obvious version, one document at a time."""
 
+import unicodedata
 from itertools import pairwise
 
 import pyarrow as pa
@@ -28,6 +29,7 @@ def document(number: int, raw: str, text: str, edits: list[Edit], ends: list[int
         "record_id": None,
         "url": None,
         "encoding": "utf-8",
+        "damaged": 0,
         "raw": raw,
         "script": "Hans",
         "title": None,
@@ -36,15 +38,24 @@ def document(number: int, raw: str, text: str, edits: list[Edit], ends: list[int
         "author": None,
         "editor": None,
         "text": text,
+        "text_hash": "0" * 32,
+        "line_repetition": 0.25,
         "alignment": [edit._asdict() for edit in edits],
         "edits": [],
         "flags": [],
         "n_flags": 0,
         "spin_rate": 0.0,
         "spun_probability": 0.0,
+        "perplexity": 40.0,
+        "duplicate_of": None,
         "sentences": [
-            {"start": start, "end": end, "paragraph": 0, "role": "body"}
-            for start, end in zip(starts, ends, strict=True)
+            {
+                "start": start,
+                "end": end,
+                "paragraph": 0,
+                "role": "injected" if n % 3 == 2 else "body",
+            }
+            for n, (start, end) in enumerate(zip(starts, ends, strict=True))
         ],
     }
 
@@ -65,7 +76,8 @@ def flag(text: str, span: tuple[int, int], suggestion: str, probability: float, 
 
 
 def batch_of(documents: list[Row]) -> pa.RecordBatch:
-    fields = {field.name: field for schema in STAGE_COLUMNS.values() for field in schema}
+    schemas = (TABLES["documents"], *STAGE_COLUMNS.values())
+    fields = {field.name: field for schema in schemas for field in schema}
     names = documents[0] if documents else document(0, "", "", [], [])
     schema = pa.schema([fields[name] for name in names])
     return pa.RecordBatch.from_pylist(documents, schema=schema)
@@ -134,8 +146,33 @@ def as_tables(row: Row, config: Config) -> dict[str, list[Row]]:
             "n_flags": sum(span["probability"] >= config.flag_probability for span in mine),
             "max_flag_probability": max((span["probability"] for span in mine), default=0.0),
         })  # fmt: skip
-    counts = {"n_chars": len(text), "n_han": count_han(text)}
-    return {"documents": [{**row, **counts}], "sentences": sentences, "flags": flags}
+    document = {**row, **figures(row, config)}
+    return {"documents": [document], "sentences": sentences, "flags": flags}
+
+
+def figures(row: Row, config: Config) -> Row:
+    """What the stage counts in a document."""
+    text = row["text"]
+    visible = [char for char in text if not char.isspace()]
+    body = [s["end"] - s["start"] for s in row["sentences"] if s["role"] == "body"]
+    injected = [
+        *(s for s in row["sentences"] if s["role"] == "injected"),
+        *(
+            flag
+            for flag in row["flags"]
+            if flag["kind"] == "injection" and flag["probability"] >= config.flag_probability
+        ),
+    ]
+    covered = {at for span in injected for at in range(span["start"], span["end"])}
+    marks = sum(unicodedata.category(char)[0] == "P" for char in visible)
+    return {
+        "n_chars": len(text),
+        "n_han": count_han(text),
+        "han_share": count_han(text) / max(1, len(visible)),
+        "punctuation_share": marks / max(1, len(visible)),
+        "mean_sentence_chars": sum(body) / len(body) if body else None,
+        "injected_share": len(covered) / max(1, len(text)),
+    }
 
 
 @settings(max_examples=200, deadline=None)
