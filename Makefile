@@ -61,7 +61,7 @@ lock:  ## choose the versions again, with uv
 	@$(PINS) $(SAYS) -o requirements.txt && $(PINS) $(SAYS) --extra dev -c requirements.txt -o requirements-dev.txt
 
 clean:  ## delete what was made under OUTPUT; INPUT stays
-	@rm -rf "$(OUTPUT)/1-ingested" "$(OUTPUT)/2-normalised" "$(OUTPUT)/3-flagged" "$(OUTPUT)/4-segmented" "$(OUTPUT)/corpus" "$(OUTPUT)/evaluation.tsv"
+	@rm -rf "$(OUTPUT)/0-stdin" "$(OUTPUT)/1-ingested" "$(OUTPUT)/2-normalised" "$(OUTPUT)/3-flagged" "$(OUTPUT)/4-segmented" "$(OUTPUT)/corpus" "$(OUTPUT)/evaluation.tsv"
 
 help:  ## this list
 	@awk -F ':[^#]*## ' '/^[a-z]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -18,6 +18,8 @@ from pipeline.stages import STAGES
 from pipeline.startup import leave_pandas_out, one_thread_each, open_streams
 
 ENGINES = ("local", "spark")
+STDIN = "0-stdin"
+"""Folder, under OUTPUT, in which standard input is kept."""
 HALVES = ("report", "choose")
 
 
@@ -84,8 +86,30 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("input", type=Path, metavar="INPUT", help="a file, or a folder of files")
+    _input_arguments(parser)
     parser.add_argument("output", type=Path, metavar="OUTPUT", help="a folder for what is made")
+    _work_arguments(parser)
+
+
+def _input_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "input",
+        type=Path,
+        metavar="INPUT",
+        help="a file, a folder of files, a quoted pattern ('pages/**/*.html'), or - for standard"
+        " input",
+    )
+    parser.add_argument(
+        "--format",
+        default="",
+        metavar="SUFFIX",
+        help="of standard input, such as jsonl.gz (default: what it looks like)",
+    )
+
+
+def _ingest_arguments(parser: argparse.ArgumentParser) -> None:
+    _input_arguments(parser)
+    parser.add_argument("output", type=Path, metavar="OUT", help="a folder for what is made")
     _work_arguments(parser)
 
 
@@ -148,11 +172,31 @@ def _cores() -> int:
     return len(granted(0)) if granted else os.cpu_count() or 1
 
 
+def _source(args: argparse.Namespace, beside: Path) -> Path:
+    """The input; standard input is kept as a file, in a folder beside those of the stages."""
+    from pipeline.inputs import keep_stdin
+    from pipeline.readers import READERS
+    from pipeline.stages.ingest import suffixes
+
+    path: Path = args.input
+    if str(path) != "-":
+        if args.format:
+            raise UsageError(
+                "--format is for standard input: the suffix of a file tells its format"
+            )
+        return path
+    suffix = "." + args.format.lower().strip(".") if args.format else ""
+    if suffix and not set(suffixes("stdin" + suffix)) & {*READERS}:
+        raise UsageError(f"--format {args.format}: there are {', '.join(READERS)}")
+    return keep_stdin(sys.stdin.buffer, beside / STDIN, suffix)
+
+
 def _run(args: argparse.Namespace) -> None:
     from pipeline.runner import run, summary
 
     leave_pandas_out()
-    manifest = run(args.input, args.output, _config(args), _workers(args))
+    source = _source(args, args.output)
+    manifest = run(source, args.output, _config(args), _workers(args))
     print(summary(args.output / STAGES["write"].directory, manifest))
 
 
@@ -160,7 +204,10 @@ def _run_stage(args: argparse.Namespace) -> None:
     from pipeline.runner import run_stage, summary
 
     leave_pandas_out()
-    manifest = run_stage(args.command, args.input, args.output, _config(args), _workers(args))
+    source = args.input
+    if args.command == "ingest":
+        source = _source(args, args.output.parent)
+    manifest = run_stage(args.command, source, args.output, _config(args), _workers(args))
     print(summary(args.output, manifest))
 
 
@@ -178,7 +225,7 @@ def _inspect(args: argparse.Namespace) -> None:
     leave_pandas_out()
     config = _config(args)
     if args.file == "-":
-        inspect("stdin.txt", sys.stdin.buffer, config, sys.stdout)
+        inspect("stdin", sys.stdin.buffer, config, sys.stdout)
         return
     path = Path(args.file)
     if not path.is_file():
@@ -241,7 +288,10 @@ def _evaluate(args: argparse.Namespace) -> None:
 COMMANDS: Mapping[str, Command] = {
     "run": Command("do all stages: files to tables", _run_arguments, _run),
     **{
-        name: Command(stage.summary, _stage_arguments, _run_stage) for name, stage in STAGES.items()
+        name: Command(
+            stage.summary, _ingest_arguments if name == "ingest" else _stage_arguments, _run_stage
+        )
+        for name, stage in STAGES.items()
     },
     "train": Command("learn a model from text and word lists", _train_arguments, _train),
     "evaluate": Command("measure a model on text it has not seen", _evaluate_arguments, _evaluate),

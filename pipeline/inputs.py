@@ -2,26 +2,82 @@
 
 import json
 import os
+import re
+import shutil
 import stat
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from itertools import takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, NamedTuple
 
 from pipeline.config import Config
 from pipeline.parts import SourceFile, part_chars
 from pipeline.stages.ingest import source_of
-from pipeline.storage import HASHES, file_hash, write_json
+from pipeline.storage import HASHES, file_hash, replacing, write_json
+
+WILD = re.compile(r"(\*\*/|\*\*|\*|\?|\[!?[^/\[\]]+\])")
+"""What makes a path a pattern."""
+
+COPIED_BYTES = 1 << 20
 
 BYTES_PER_CHAR = 3
 """Of Chinese in UTF-8. Only to guess how many files make a shard."""
 
 
-def list_files(root: Path, target: Path, threads: int) -> list[SourceFile]:
-    """Every file under ``root``, or the one that it is, in an order that is always the same."""
+class Input(NamedTuple):
+    """Where the files are."""
+
+    root: Path
+    """A folder, or a file."""
+    pattern: re.Pattern[str] | None = None
+    """What the path of each file, below ``root``, must match. None: there is no condition."""
+
+
+def input_of(path: Path) -> Input:
+    """What a user means by a path: what there is of that name, or else a shell's pattern.
+
+    >>> root, pattern = input_of(Path("pages/20*/**/*.html"))
+    >>> root, [bool(pattern.match(p)) for p in ("20/a.html", "20/1/2/a.html", "a.html")]
+    (PosixPath('pages'), [True, True, False])
+    """
+    if os.path.lexists(path) or not WILD.search(str(path)):
+        return Input(path)
+    fixed = list(takewhile(lambda part: not WILD.search(part), path.parts))
+    return Input(Path(*fixed), _compiled("/".join(path.parts[len(fixed) :])))
+
+
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """A star and a question mark stop at a slash; `**/` is any number of folders."""
+    wild = {"**/": "(?:[^/]+/)*", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    pieces = []
+    for at, piece in enumerate(WILD.split(pattern)):
+        if at % 2 == 0:
+            pieces.append(re.escape(piece))
+        elif piece in wild:
+            pieces.append(wild[piece])
+        else:  # [abc] or [!abc]
+            inner = piece[1:-1].replace("\\", r"\\").replace("^", r"\^").replace("[", r"\[")
+            pieces.append("[" + ("^" + inner[1:] if inner[0] == "!" else inner) + "]")
+    return re.compile("".join(pieces) + r"\Z", re.DOTALL)
+
+
+def keep_stdin(stream: BinaryIO, folder: Path, suffix: str) -> Path:
+    """Standard input as a file, so that a run that was stopped can go on, and can be repeated."""
+    path = folder / f"stdin{suffix}"
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        shutil.copyfileobj(stream, file, COPIED_BYTES)
+    return path
+
+
+def list_files(source: Input, target: Path, threads: int) -> list[SourceFile]:
+    """Every file of the input, in an order that is always the same."""
+    root, pattern = source
     real = root.resolve()
     known = _known(target, real)
     found = sorted(_walk(root, real)) if root.is_dir() else [_entry(root.parent, root, real)]
+    if pattern is not None:
+        found = [file for file in found if pattern.match(file.source)]
     with ThreadPoolExecutor(threads) as pool:
         files = list(pool.map(lambda file: _with_hash(file, known), found))
     hashes = {f.source: [*_stamp(f), f.hash] for f in files if not f.problem}

@@ -18,7 +18,7 @@ from pipeline import keys, parquet, parts, storage
 from pipeline.config import Config
 from pipeline.duplicates import Copies, exact_copies
 from pipeline.errors import StageError, UsageError
-from pipeline.inputs import list_files, shards
+from pipeline.inputs import input_of, list_files, shards
 from pipeline.parts import Advance, Job
 from pipeline.progress import progress, say
 from pipeline.schema import STAGE_COLUMNS, TABLES
@@ -73,6 +73,7 @@ def summary(directory: Path, manifest: Manifest) -> str:
 
 
 def _check_paths(source: Path, targets: Sequence[Path]) -> None:
+    source = input_of(source).root
     if not source.exists():
         raise UsageError(f"{source} does not exist")
     for target in targets:
@@ -178,7 +179,7 @@ def _maker(stage: str) -> Callable[[Job, Advance], list[Part]]:
 
 def _ingest_jobs(seed: Job, source: Path, threads: int) -> Iterator[Job]:
     """A job for each shard of the input. `seed.key` stands for all but the input itself."""
-    files = list_files(source, seed.target, threads)
+    files = list_files(input_of(source), seed.target, threads)
     for index, shard in enumerate(shards(files, seed.config)):
         name = f"part-{index:05d}"
         content = [(file.source, file.hash, file.problem) for file in shard]

@@ -199,6 +199,38 @@ def test_folders_that_are_no_utf8(cli: Cli, texts: Path, tmp_path: Path) -> None
     assert len(frame) == 6
 
 
+def test_standard_input_is_kept_and_told_by_its_content(cli: Cli, tmp_path: Path) -> None:
+    lines = "".join(json.dumps({"text": text}) + "\n" for text in ("甲。", "乙。"))
+    for format_ in ([], ["--format", "jsonl"]):
+        out = tmp_path / f"out{len(format_)}"
+        done = cli("run", "-", out, *format_, input=lines)
+        assert done.returncode == 0, done.stderr
+        assert pipeline.read("documents", out).raw.to_list() == ["甲。", "乙。"]
+    again = cli("run", "-", out, *format_, input=lines)
+    assert again.stderr.splitlines()[-1] == "write: up to date"
+    wrong = cli("run", "-", out, "--format", "docx", input="")
+    assert (wrong.returncode, ".jsonl" in wrong.stderr) == (2, True)
+
+
+def test_a_pattern_chooses_files(cli: Cli, tmp_path: Path) -> None:
+    for name in ("a/1.txt", "a/b/2.txt", "a/b/c/3.txt", "a/b/4.md", "5.txt", "[x]/6.txt"):
+        path = tmp_path / "in" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("甲。", encoding="utf-8")
+    for pattern, expected in (
+        ("in/a/*.txt", ["1.txt"]),
+        ("in/a/**/[!1].txt", ["b/2.txt", "b/c/3.txt"]),
+        ("in/**/?.txt", ["5.txt", "[x]/6.txt", "a/1.txt", "a/b/2.txt", "a/b/c/3.txt"]),
+        ("in/[x]", ["6.txt"]),
+    ):
+        done = cli("run", tmp_path / pattern, tmp_path / "out")
+        assert done.returncode == 0, done.stderr
+        assert sorted(pipeline.read("documents", tmp_path / "out").source) == expected
+    nothing = cli("run", tmp_path / "in/*.html", tmp_path / "out")
+    assert nothing.returncode == 1
+    assert "at least one document" in nothing.stderr
+
+
 # --- inspect
 
 

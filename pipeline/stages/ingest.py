@@ -15,6 +15,7 @@ import pyarrow as pa
 from pipeline.config import Config
 from pipeline.readers import COMPRESSIONS, READERS
 from pipeline.readers.compression import DamagedError
+from pipeline.readers.sniffing import compression_of, format_of, peek
 from pipeline.records import Record, Reject
 from pipeline.schema import STAGE_COLUMNS, TABLES
 
@@ -44,20 +45,30 @@ def ingest(source: str, stream: BinaryIO, config: Config) -> Iterator[Record | R
 
 
 def _read(source: str, stream: BinaryIO, config: Config) -> Iterator[Record | Reject]:
-    format_suffix, compression_suffix = suffixes(source)
-    reader = READERS.get(format_suffix)
-    if reader is None:
-        yield Reject(None, "unsupported_format", _unsupported(format_suffix))
-        return
+    suffix, compression = suffixes(source)
     try:
-        if compression_suffix:
-            stream = COMPRESSIONS[compression_suffix](stream)
-        yield from reader(stream, config)
+        if suffix not in READERS and not PurePosixPath(source).name.startswith("."):
+            suffix, stream = _told_by_content(suffix, compression, stream)
+        elif compression:
+            stream = COMPRESSIONS[compression](stream)
+        if suffix not in READERS:
+            yield Reject(None, "unsupported_format", _unsupported(suffix))
+            return
+        yield from READERS[suffix](stream, config)
     except DamagedError as error:
         yield Reject(None, error.reason, error.detail)
     except OSError as error:
         found = error.strerror or str(error)
         yield Reject(None, "unreadable", f"the operating system says: {found}")
+
+
+def _told_by_content(suffix: str, compression: str, stream: BinaryIO) -> tuple[str, BinaryIO]:
+    """The suffix that the content deserves, or the one it has; and the stream from its start."""
+    head, stream = peek(stream)
+    compression = compression or ("" if suffix else compression_of(head))
+    if compression:
+        head, stream = peek(COMPRESSIONS[compression](stream))
+    return format_of(head, named=suffix != "") or suffix, stream
 
 
 def source_of(path: str) -> str:
@@ -138,6 +149,6 @@ def _escaped(character: str) -> str:
 
 
 def _unsupported(suffix: str) -> str:
-    found = f"no reader for {suffix}" if suffix else "the name has no suffix to tell the format"
+    found = f"no reader for {suffix}" if suffix else "a hidden file"
     formats, compressions = ", ".join(READERS), ", ".join(COMPRESSIONS)
     return f"{found}; supported: {formats}, each also compressed as {compressions}"
