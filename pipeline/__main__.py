@@ -181,12 +181,10 @@ def _source(args: argparse.Namespace, beside: Path) -> Path:
     path: Path = args.input
     if str(path) != "-":
         if args.format:
-            raise UsageError(
-                "--format is for standard input: the suffix of a file tells its format"
-            )
+            raise UsageError("--format is for standard input: a file has its suffix")
         return path
     suffix = "." + args.format.lower().strip(".") if args.format else ""
-    if suffix and not set(suffixes("stdin" + suffix)) & {*READERS}:
+    if suffix and ("/" in suffix or suffixes("stdin" + suffix)[0] not in READERS):
         raise UsageError(f"--format {args.format}: there are {', '.join(READERS)}")
     return keep_stdin(sys.stdin.buffer, beside / STDIN, suffix)
 

@@ -164,6 +164,9 @@ def _items(file: SourceFile, config: Config, advance: Advance) -> Iterator[Recor
                 advance(stream.tell() - position)
                 position = stream.tell()
             now = os.fstat(stream.fileno())
+    except FileNotFoundError:
+        yield Reject(None, "changed", "the file vanished before it was read: run again")
+        return
     except OSError as error:
         yield Reject(None, "unreadable", error.strerror or str(error))
         return

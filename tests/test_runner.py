@@ -515,6 +515,33 @@ def test_a_file_of_which_nothing_is_read_is_rejected(
     assert [row["reason"] for row in rejects] == ["empty_file"] * 6
 
 
+@pytest.mark.parametrize("change", ["grows", "vanishes"])
+def test_a_file_that_changes_under_our_hands_is_rejected_and_then_done_again(
+    texts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    path = texts / "growing.jsonl"
+    path.write_text('{"text": "甲。"}\n', encoding="utf-8")
+    list_files = runner.list_files
+
+    def then_changed(*args):
+        files = list_files(*args)
+        if change == "vanishes":
+            path.unlink()
+        else:
+            path.write_text('{"text": "甲。"}\n{"text": "乙。"}\n', encoding="utf-8")
+        return files
+
+    monkeypatch.setattr(runner, "list_files", then_changed)
+    run(texts, tmp_path / "out")
+    [reject] = rows(tmp_path / "out", "rejects")
+    assert (reject["source"], reject["reason"]) == ("growing.jsonl", "changed")
+    monkeypatch.undo()
+    run(texts, tmp_path / "out")
+    assert rows(tmp_path / "out", "rejects") == []
+    texts_of = [row["raw"] for row in rows(tmp_path / "out", "documents")]
+    assert texts_of[6:] == ([] if change == "vanishes" else ["甲。", "乙。"])
+
+
 @pytest.mark.parametrize("lose", ["a file", "rows"])
 def test_what_vanishes_in_ingest_is_a_bug(
     texts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lose: str
