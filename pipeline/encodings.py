@@ -1,4 +1,4 @@
-"""Bytes to text, strictly: nothing is replaced, guessed in part or dropped.
+"""Bytes to text: nothing is guessed in part or dropped, and what is wrong is marked and counted.
 
 Files of Chinese text seldom say how they are encoded, so `decode` asks in this order:
 
@@ -10,19 +10,33 @@ Files of Chinese text seldom say how they are encoded, so `decode` asks in this 
    odd character, no more, so one damaged byte does not hand the file to another encoding that
    happens to accept every byte of it.
 
-The chosen encoding must then decode every byte. If it does not, the file is refused, and the
-message names the first byte that is wrong. A guess that makes nothing like Chinese is refused too.
+Bytes that are wrong in the chosen encoding become U+FFFD and are counted (`damage`); if there are
+too many, the file is refused, and the message names the first. So is a guess that makes nothing
+like Chinese.
 """
 
 import codecs
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from functools import cache
 from typing import NamedTuple
 
-import numpy as np
-import numpy.typing as npt
+from pipeline.damage import REPLACEMENT, decode_damaged
+from pipeline.likelihood import WRONG_BYTE, weights_of
+
+__all__ = [
+    "BYTE_ORDER_MARKS",
+    "CANDIDATES",
+    "SIGNATURES",
+    "Decoded",
+    "UndecodableError",
+    "by_evidence",
+    "byte_order_mark",
+    "decode",
+    "decode_damaged",
+    "detect",
+    "refuse_binary",
+]
 
 CANDIDATES: tuple[str, ...] = (
     "utf-8",
@@ -63,23 +77,50 @@ LEAD_BYTES = 256  # ASCII to keep before it: half of UTF-16 may look like that
 # but UTF-16: the first either is a character or ends one. Digits are left out, as GB18030 has them
 # in the middle of a character too.
 _PLAUSIBLE_START = re.compile(rb"[\x00-\x2f\x3a-\x7f][\x80-\xff]")
+_TEXT_ASCII = bytes(range(1, 0x80))
 _NOT_ASCII = re.compile(rb"[\x80-\xff]")
 
-# What codecs call a text that ends in mid-character.
-_CUT_SHORT = ("unexpected end of data", "incomplete multibyte sequence", "truncated data")
+MOST_DAMAGED = 0.03
+"""Up to this share of the bytes that are not ASCII, a file is text that is broken in places. A file
+read in an encoding that is not its own has 10% and more wrong."""
+LONGEST_CUT = 3  # bytes of a character, when the last of its four is lost
+NUL = "\0"
 
 # Nats per character that is not ASCII. Chinese makes some -8.5 and seldom less than -10, even
 # where it is all symbols; noise and other scripts, misread, make -11 to -19.
 IMPLAUSIBLE = -11.0
 PENDING_BYTE = -8.0  # a byte that a decoder still holds back; most cost about -4.5
-NUL_BYTE = -25.0  # by the byte: else a stretch of NULs, as a crash leaves, would speak for UTF-16
+NUL_BYTE = (
+    WRONG_BYTE  # by the byte: else a stretch of NULs, as a crash leaves, would speak for UTF-16
+)
+
+
+HINT = 10.0
+"""Nats for an encoding that a file is said to be in: pages are wrong about it now and then."""
+
+_BIG5 = ("big5hkscs", "cp950")
+DECLARED: Mapping[str, tuple[str, ...]] = {
+    "utf-8": ("utf-8",),
+    "gb18030": ("gb18030",),
+    "gbk": ("gb18030",),
+    "gb2312": ("gb18030",),
+    "big5": _BIG5,
+    "big5hkscs": _BIG5,
+    "cp950": _BIG5,
+    "utf-16": ("utf-16-le", "utf-16-be"),
+    "utf-16-le": ("utf-16-le",),
+    "utf-16-be": ("utf-16-be",),
+}
+"""The candidates that a declared name, as `codecs.lookup` knows it, speaks for."""
 
 
 class Decoded(NamedTuple):
-    """Text, and the encoding it was in: a name that `bytes.decode` knows."""
+    """Text, the encoding it was in (a name that `bytes.decode` knows), and its wrong bytes."""
 
     text: str
     encoding: str
+    damaged: int = 0
+    """How many bytes are wrong. Each stretch of them is U+FFFD in ``text``."""
 
 
 class UndecodableError(ValueError):
@@ -92,37 +133,45 @@ class UndecodableError(ValueError):
 
 
 def decode(data: bytes) -> Decoded:
-    r"""All of ``data`` as text, less one byte order mark.
+    r"""All of ``data`` as text, less one byte order mark. Damage in places is marked and counted.
 
     >>> decode("正常".encode("gb18030"))
-    Decoded(text='正常', encoding='gb18030')
-    >>> decode(b"\xef\xbb\xbfabc")
-    Decoded(text='abc', encoding='utf-8-sig')
+    Decoded(text='正常', encoding='gb18030', damaged=0)
+    >>> decode(b"\xef\xbb\xbfabc\xff, " + "还有很多别的字".encode() * 9).damaged
+    1
     """
     refuse_binary(data)
     marked = byte_order_mark(data)
     if marked is None and b"\0" not in data:
         with suppress(UnicodeDecodeError):
             return Decoded(data.decode("utf-8"), "utf-8")
-    decoded = _decode_as(data, marked or by_evidence(data))
-    if "\0" in decoded.text:
-        raise UndecodableError("binary_file", _nul_detail(decoded))
+    encoding = marked or by_evidence(data)
     if marked is None:
-        _refuse_implausible(data, decoded.encoding)
-    return decoded
+        _refuse_implausible(data, encoding)
+    text, damaged = decode_damaged(data, encoding)
+    if damaged:
+        _refuse_damaged(data, encoding, text, damaged)
+    # Python's codecs take off the other marks themselves.
+    text = text.removeprefix("\ufeff") if encoding == "gb18030" else text
+    return Decoded(text, encoding, damaged)
 
 
-def detect(head: bytes) -> str:
+def detect(head: bytes, declared: str | None = None) -> str:
     """The likeliest encoding of a file that begins with ``head``, right or wrong.
 
     For readers that decode piece by piece, and cannot know beforehand that every piece is valid.
+    ``declared`` is what the page or its server calls the encoding, in any spelling: a hint, which
+    content may contradict.
+
+    >>> detect("电影".encode("gbk"), declared="GB2312"), detect("电影".encode(), declared="GBK")
+    ('gb18030', 'utf-8')
     """
     marked = byte_order_mark(head)
     if marked is not None:
         return marked
     if b"\0" not in head and _is_utf8(head):
         return "utf-8"
-    return by_evidence(head)
+    return by_evidence(head, declared)
 
 
 def refuse_binary(data: bytes) -> None:
@@ -139,10 +188,20 @@ def byte_order_mark(data: bytes) -> str | None:
     return next((name for mark, name in BYTE_ORDER_MARKS if data.startswith(mark)), None)
 
 
-def by_evidence(data: bytes) -> str:
+def by_evidence(data: bytes, declared: str | None = None) -> str:
     """The candidate that makes the likeliest Chinese of a sample of ``data``."""
     windows = list(_sample(data))
-    return max(CANDIDATES, key=lambda name: sum(likelihood(w, name) for w in windows))
+    hinted = DECLARED.get(_codec_name(declared), ())
+    nats = {name: HINT if name in hinted else 0.0 for name in CANDIDATES}
+    return max(CANDIDATES, key=lambda name: nats[name] + sum(likelihood(w, name) for w in windows))
+
+
+def _codec_name(declared: str | None) -> str:
+    """Python's name for an encoding, as strangers spell it; empty for one that it does not know."""
+    try:
+        return codecs.lookup((declared or "").strip()).name
+    except (LookupError, ValueError):  # a NUL in the name
+        return ""
 
 
 def likelihood(window: bytes, encoding: str) -> float:
@@ -154,7 +213,7 @@ def likelihood(window: bytes, encoding: str) -> float:
     text, pending = _decode_leniently(window, encoding)
     nul_bytes = text.count("\0") * len("\0".encode(encoding))
     odd_bytes = pending * PENDING_BYTE + nul_bytes * NUL_BYTE
-    return float(_weights_of(text).sum()) + odd_bytes
+    return float(weights_of(text).sum()) + odd_bytes
 
 
 def _sample(data: bytes) -> Iterator[bytes]:
@@ -180,53 +239,11 @@ def _decode_leniently(window: bytes, encoding: str) -> tuple[str, int]:
     return text, len(decoder.getstate()[0])
 
 
-def _weights_of(text: str) -> npt.NDArray[np.float64]:
-    codes = np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32)
-    return _weights()[np.minimum(codes, 0x10000)]
-
-
-@cache
-def _weights() -> npt.NDArray[np.float64]:
-    """Log-probability of each character of the first plane; the last entry is for all others.
-
-    The classes come from the structure of the national standards: both put the characters of
-    everyday use into a first level. Their shares were set by hand, in round figures.
-    """
-    weights = np.full(0x10001, -17.0)  # rare: private use, Hangul, other planes, unassigned
-    weights[0x00A0:0x3100] = -12.0  # other alphabets, symbols, kana
-    weights[0x3400:0x4E00] = -16.0  # extension A
-    weights[0x4E00:0xA000] = -15.0  # Han in neither level
-    weights[0xFE30:0xFE70] = -12.0  # small and vertical punctuation
-    for codec, first, last, weight in (
-        ("gb2312", 0xD8A1, 0xF7FE, -13.0),
-        ("big5", 0xC940, 0xF9D5, -13.0),
-        ("gb2312", 0xA1A1, 0xA9EF, -10.0),  # symbols, full-width forms, kana
-        ("big5", 0xA140, 0xA3BF, -10.0),
-        ("gb2312", 0xB0A1, 0xD7F9, -8.7),
-        ("big5", 0xA440, 0xC67E, -8.7),
-    ):
-        weights[_codes(codec, first, last)] = weight
-    weights[[ord(mark) for mark in "，。、：；？！“”‘’《》（）…—·‧～「」　"]] = -6.0
-    weights[0x20:0x7F] = -4.0  # text in ASCII comes in runs, so it is cheap
-    weights[[0x09, 0x0A, 0x0D]] = -4.0
-    weights[0x01:0x09] = weights[0x0E:0x20] = weights[0x7F:0xA0] = -16.0  # controls
-    weights[0xFFFD] = -25.0  # stands for a wrong byte
-    weights[0] = 0.0  # see NUL_BYTE
-    return weights
-
-
-def _codes(codec: str, first: int, last: int) -> list[int]:
-    """The characters that a two-byte codec has from one code to another."""
-    pairs = (code.to_bytes(2, "big") for code in range(first, last + 1))
-    text = "".join(pair.decode(codec, "ignore") for pair in pairs)
-    return [ord(character) for character in text if character > "\x7f"]
-
-
 def _refuse_implausible(data: bytes, encoding: str) -> None:
     """Raise if the bytes are valid, but make nothing like Chinese: Latin-1, Shift-JIS, noise."""
     texts = [_decode_leniently(window, encoding)[0] for window in _sample(data)]
     text = "".join(character for character in "".join(texts) if character > "\x7f")
-    if text and _weights_of(text).mean() < IMPLAUSIBLE:
+    if text and weights_of(text).mean() < IMPLAUSIBLE:
         raise UndecodableError(
             "undecodable",
             f"{encoding} fits best, but what it makes does not look like Chinese:"
@@ -243,32 +260,33 @@ def _is_utf8(head: bytes) -> bool:
     return True
 
 
-def _decode_as(data: bytes, encoding: str) -> Decoded:
+def _refuse_damaged(data: bytes, encoding: str, text: str, damaged: int) -> None:
+    """Raise if more is wrong than `MOST_DAMAGED` of the bytes that can be: ASCII never is.
+
+    A text that ends in mid-character is not worse for being short.
+    """
+    can_be_wrong = len(data if encoding.startswith("utf-16") else data.translate(None, _TEXT_ASCII))
+    cut = min(damaged, LONGEST_CUT) if text.endswith(REPLACEMENT) else 0
+    if damaged - cut <= MOST_DAMAGED * can_be_wrong:
+        return
     try:
-        text = data.decode(encoding)
+        strict = data.decode(encoding)
     except UnicodeDecodeError as error:
         raise UndecodableError("undecodable", _invalid_detail(data, encoding, error)) from error
-    # Python's codecs take off the other marks themselves.
-    return Decoded(text.removeprefix("\ufeff") if encoding == "gb18030" else text, encoding)
+    raise UndecodableError("binary_file", _nul_detail(strict, encoding))
 
 
 def _invalid_detail(data: bytes, encoding: str, error: UnicodeDecodeError) -> str:
     # The codec may have been given less than `data`: the rest, after the byte order mark.
     first = len(data) - len(error.object) + error.start
-    if error.end == len(error.object) and error.reason in _CUT_SHORT:
-        return (
-            f"{encoding} fits best, but at byte {first} the file ends in mid-character:"
-            " get the whole file, or cut the last bytes off"
-        )
     return (
-        f"{encoding} fits best, but byte {first} (0x{data[first]:02x}) is wrong in it:"
-        " mend the file, or convert it to UTF-8"
+        f"{encoding} fits best, but too many bytes are wrong in it, the first (0x{data[first]:02x})"
+        f" at byte {first}: mend the file, or convert it to UTF-8"
     )
 
 
-def _nul_detail(decoded: Decoded) -> str:
-    where = decoded.text.index("\0")
+def _nul_detail(text: str, encoding: str) -> str:
     return (
-        f"NUL at character {where}, read as {decoded.encoding}:"
-        " no text has that; if this is text after all, take the NULs out"
+        f"NUL at character {text.index(NUL)}, read as {encoding}:"
+        " no text has so many; if this is text after all, take the NULs out"
     )

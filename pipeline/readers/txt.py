@@ -27,7 +27,7 @@ def read_txt(stream: BinaryIO, config: Config) -> Iterator[Record | Reject]:
         yield _too_large(max_chars)
         return
     try:
-        text, encoding = decode(data)
+        text, encoding, damaged = decode(data)
     except UndecodableError as error:
         yield Reject(None, error.reason, error.detail)
         return
@@ -36,7 +36,7 @@ def read_txt(stream: BinaryIO, config: Config) -> Iterator[Record | Reject]:
     elif not text or text.isspace():
         yield Reject(None, "empty_file", _emptiness(text))
     else:
-        yield Record(0, text, encoding)
+        yield Record(0, text, encoding, damaged=damaged)
 
 
 def _read_at_most(stream: BinaryIO, size: int) -> bytes:
