@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from pipeline.readers.compression import Decompressor, gunzip, unzstd
+from pipeline.readers.compression import Decompressor, bunzip2, gunzip, unxz, unzstd
 from pipeline.readers.jsonl import read_jsonl
 from pipeline.readers.txt import read_txt
 from pipeline.records import Reader
@@ -16,6 +16,8 @@ READERS: Mapping[str, Reader] = {
 
 COMPRESSIONS: Mapping[str, Decompressor] = {
     ".gz": gunzip,
+    ".bz2": bunzip2,
+    ".xz": unxz,
     ".zst": unzstd,
 }
 """By last suffix, in lower case. Each works with every reader."""

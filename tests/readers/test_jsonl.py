@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from pipeline.config import Config
 from pipeline.readers.compression import BLOCK_BYTES, BlockStream
-from pipeline.readers.jsonl import ASCII_HEAD_BYTES, HEAD_BYTES, read_jsonl
+from pipeline.readers.jsonl import read_jsonl
+from pipeline.readers.lines import ASCII_HEAD_BYTES, HEAD_BYTES
 from pipeline.records import Record, Reject
 
 LIMIT = 1_000_000

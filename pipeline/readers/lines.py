@@ -1,0 +1,161 @@
+"""What the formats share that are text, and are read a line at a time."""
+
+import codecs
+import io
+import re
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO, NamedTuple
+
+from pipeline.encodings import UndecodableError, detect, refuse_binary
+from pipeline.readers.compression import BLOCK_BYTES, BlockStream, DamagedError, blocks
+from pipeline.readers.fields import DAMAGED_SHARE
+
+HEAD_BYTES = 1 << 20
+ASCII_HEAD_BYTES = 16 << 20  # how long to wait for the first byte that tells something
+
+# Most Chinese takes three bytes a character in UTF-8. A longer line is refused unread, and so is
+# a record near the limit that is written in \u escapes of six.
+BYTES_PER_CHARACTER = 3
+BYTES_BESIDES_TEXT = 1 << 16
+
+
+class TextFile(NamedTuple):
+    """A file of text that is being read."""
+
+    encoding: str
+    head: bytes
+    """What the encoding was told from: a megabyte, or more as long as that is plain ASCII."""
+    content: Iterator[bytes]
+    """All of it, in blocks. UTF-16 is rewritten as UTF-8, so that a line break is one byte; what
+    was wrong in it stays wrong."""
+
+
+def open_text(stream: BinaryIO) -> TextFile:
+    """Find the encoding. Raises UndecodableError for what is no text at all.
+
+    >>> open_text(io.BytesIO("这个问题".encode("gb18030"))).encoding
+    'gb18030'
+    """
+    head, content = _read_ahead(stream)
+    refuse_binary(head)
+    encoding = detect(head)
+    if encoding.startswith("utf-16"):
+        content = _to_utf_8(content, encoding)
+    return TextFile(encoding, head, content)
+
+
+def split_lines(content: Iterable[bytes], max_chars: int) -> Iterator[bytes | None]:
+    """The lines with their ends, in bounded memory; None stands for one that is too long."""
+    longest = longest_line(max_chars)
+    stream = io.BufferedReader(BlockStream(content), BLOCK_BYTES)
+    while line := stream.readline(longest + 1):
+        if len(line) > longest and not line.endswith(b"\n"):
+            _skip_line(stream)
+            yield None
+        else:
+            yield line
+
+
+def longest_line(max_chars: int) -> int:
+    """Bytes of a line that may hold a document of ``max_chars`` characters."""
+    return BYTES_PER_CHARACTER * max_chars + BYTES_BESIDES_TEXT
+
+
+def decode_line(line: bytes, encoding: str) -> tuple[str, int]:
+    r"""A line of `TextFile.content` as text, less a byte order mark, and how many bytes are wrong.
+
+    Raises UndecodableError if that is too many.
+
+    >>> decode_line("正常".encode() + b"\xff" + "时间，没有时间".encode(), "utf-8")
+    ('正常�时间，没有时间', 1)
+    """
+    # By here UTF-16 is UTF-8 (see `TextFile`), and the codec that takes off a mark is a slow one.
+    codec = "utf-8" if encoding.startswith("utf-") else encoding
+    try:
+        return line.decode(codec).removeprefix("\ufeff"), 0
+    except UnicodeDecodeError as error:
+        first = error.start
+    text, damaged = decode_damaged(line, codec)
+    if damaged > DAMAGED_SHARE * len(line):
+        raise wrong_bytes(line[:first].decode(codec, "replace"), encoding)
+    if encoding.startswith("utf-16"):  # where half a pair takes two bytes, not three
+        damaged -= damaged // 3
+    return text.removeprefix("\ufeff"), damaged
+
+
+def wrong_bytes(before: str, encoding: str) -> UndecodableError:
+    """The error for a line with bytes that are wrong after the text ``before``."""
+    return UndecodableError(
+        "undecodable",
+        f"the file is in {encoding}, but after {len(before)} characters of this line come"
+        " bytes that are not: mend the line, or convert it to UTF-8",
+    )
+
+
+def decode_damaged(data: bytes, encoding: str) -> tuple[str, int]:
+    """The text, with U+FFFD for each stretch of wrong bytes, and how many bytes are wrong."""
+    text = data.decode(encoding, "pipeline.keep_wrong_bytes")
+    damaged = 0
+
+    def replacement(found: re.Match[str]) -> str:
+        nonlocal damaged
+        damaged += len(found[0])
+        return "\ufffd"
+
+    return _WRONG.sub(replacement, text), damaged
+
+
+# A byte that is wrong, as half of a UTF-16 pair. No codec makes such a thing of what is right.
+_WRONG = re.compile("[\udc00-\udcff]+")
+
+
+def _keep_wrong_bytes(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    wrong = error.object[error.start : error.end]
+    return "".join(chr(0xDC00 + byte) for byte in wrong), error.end
+
+
+codecs.register_error("pipeline.keep_wrong_bytes", _keep_wrong_bytes)
+
+
+def _read_ahead(stream: BinaryIO) -> tuple[bytes, Iterator[bytes]]:
+    """Enough of the stream to tell its encoding, and all of its blocks, those included."""
+    rest = blocks(stream)
+    taken: list[bytes] = []
+    failure: DamagedError | OSError | None = None
+    size, ascii_only = 0, True
+    try:
+        while size < (ASCII_HEAD_BYTES if ascii_only else HEAD_BYTES):
+            block = next(rest, b"")
+            if not block:
+                break
+            taken.append(block)
+            size += len(block)
+            ascii_only = ascii_only and block.isascii() and b"\0" not in block
+    except (DamagedError, OSError) as error:
+        failure = error  # its turn comes after the blocks that precede it
+    return b"".join(taken), _replay(taken, failure, rest)
+
+
+def _replay(
+    taken: list[bytes], failure: Exception | None, rest: Iterator[bytes]
+) -> Iterator[bytes]:
+    yield from taken
+    taken.clear()
+    if failure is not None:
+        raise failure
+    yield from rest
+
+
+def _skip_line(stream: "io.BufferedReader[BlockStream]") -> None:
+    while (part := stream.readline(BLOCK_BYTES)) and not part.endswith(b"\n"):
+        pass
+
+
+def _to_utf_8(content: Iterable[bytes], encoding: str) -> Iterator[bytes]:
+    decoder = codecs.getincrementaldecoder(encoding)(errors="surrogatepass")
+    for block in content:
+        yield decoder.decode(block).encode("utf-8", "surrogatepass")
+    if decoder.getstate()[0]:
+        yield b"\xff"  # the file ends in mid-character
