@@ -22,7 +22,7 @@ SAYS      = --custom-compile-command "make lock"
 $(foreach name,INPUT OUTPUT,$(if $(strip $($(name))),,$(error $(name) is empty: name a folder)))
 
 .DEFAULT_GOAL := run
-.PHONY: run ingest normalise flag segment write train evaluate test lint format lock clean help
+.PHONY: run ingest normalise flag segment write train evaluate bench test lint format lock clean help
 
 run: $(READY)  ## clean INPUT into tables under OUTPUT (what `make` alone does)
 	@$(PIPELINE) run "$(INPUT)" "$(OUTPUT)" $(OPTIONS)
@@ -48,6 +48,9 @@ train: $(READY_DEV)  ## learn MODEL from the text in CORPUS and the word lists i
 evaluate: $(READY)  ## measure MODEL on the text in DEV, spun with the word lists in LEXICA
 	@$(PIPELINE) evaluate "$(DEV)" "$(LEXICA)" "$(MODEL)" --output "$(OUTPUT)"
 
+bench: $(READY)  ## measure the speed of every stage on the text in DEV, beside jieba and OpenCC
+	@$(PIPELINE) bench "$(DEV)" "$(LEXICA)" --output "$(OUTPUT)" --model "$(MODEL)"
+
 test: $(READY_DEV)  ## run the tests
 	@$(PY) -m pytest
 
@@ -61,7 +64,7 @@ lock:  ## choose the versions again, with uv
 	@$(PINS) $(SAYS) -o requirements.txt && $(PINS) $(SAYS) --extra dev -c requirements.txt -o requirements-dev.txt
 
 clean:  ## delete what was made under OUTPUT; INPUT stays
-	@rm -rf "$(OUTPUT)/0-stdin" "$(OUTPUT)/1-ingested" "$(OUTPUT)/2-normalised" "$(OUTPUT)/3-flagged" "$(OUTPUT)/4-segmented" "$(OUTPUT)/corpus" "$(OUTPUT)/evaluation.tsv"
+	@rm -rf "$(OUTPUT)/0-stdin" "$(OUTPUT)/1-ingested" "$(OUTPUT)/2-normalised" "$(OUTPUT)/3-flagged" "$(OUTPUT)/4-segmented" "$(OUTPUT)/corpus" "$(OUTPUT)/evaluation.tsv" "$(OUTPUT)/bench.json"
 
 help:  ## this list
 	@awk -F ':[^#]*## ' '/^[a-z]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

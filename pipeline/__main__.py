@@ -283,6 +283,30 @@ def _evaluate(args: argparse.Namespace) -> None:
     print(aligned(rows))
 
 
+# --- bench
+
+
+def _bench_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("corpus", type=Path, metavar="CORPUS", help="ordinary text")
+    parser.add_argument("lexica", type=Path, metavar="LEXICA", help="a folder of word lists")
+    parser.add_argument(
+        "--output", type=Path, metavar="DIR", default=Path("data"), help="a folder for the figures"
+    )
+    _config_arguments(parser)
+
+
+def _bench(args: argparse.Namespace) -> None:
+    from pipeline.bench import bench, save, table
+    from pipeline.training.lexica import PAIRS_FILE, read_pairs
+
+    for path in (args.corpus, args.lexica / PAIRS_FILE):
+        if not path.exists():
+            raise UsageError(f"{path} does not exist")
+    figures = bench(args.corpus, read_pairs(args.lexica / PAIRS_FILE), _config(args))
+    save(figures, args.output)
+    print(table(figures))
+
+
 COMMANDS: Mapping[str, Command] = {
     "run": Command("do all stages: files to tables", _run_arguments, _run),
     **{
@@ -293,6 +317,7 @@ COMMANDS: Mapping[str, Command] = {
     },
     "train": Command("learn a model from text and word lists", _train_arguments, _train),
     "evaluate": Command("measure a model on text it has not seen", _evaluate_arguments, _evaluate),
+    "bench": Command("measure the speed of every stage", _bench_arguments, _bench),
     "inspect": Command("show what is flagged in a text", _inspect_arguments, _inspect),
 }
 
