@@ -94,6 +94,7 @@ NUL = "\0"
 # other scripts and noise -13 to -17.
 IMPLAUSIBLE = -9.4
 IMPLAUSIBLE_IF_SHORT = -10.0  # divided by the number of characters, and added
+IMPLAUSIBLE_ANYHOW = -11.0
 PENDING_BYTE = -8.0  # a byte that a decoder still holds back; most cost about -4.5
 NUL_BYTE = (
     WRONG_BYTE  # by the byte: else a stretch of NULs, as a crash leaves, would speak for UTF-16
@@ -248,7 +249,10 @@ def _refuse_implausible(data: bytes, encoding: str) -> None:
     """Raise if the bytes are valid, but make nothing like Chinese: Latin-1, Shift-JIS, noise."""
     texts = [_decode_leniently(window, encoding)[0] for window in _sample(data)]
     text = "".join(character for character in "".join(texts) if character > "\x7f")
-    if text and weights_of(text).mean() < IMPLAUSIBLE + IMPLAUSIBLE_IF_SHORT / len(text):
+    if not text:
+        return
+    bar = max(IMPLAUSIBLE + IMPLAUSIBLE_IF_SHORT / len(text), IMPLAUSIBLE_ANYHOW)
+    if weights_of(text).mean() < bar:
         raise UndecodableError(
             "undecodable",
             f"{encoding} fits best, but what it makes does not look like Chinese:"
