@@ -8,6 +8,7 @@ NAMES = sorted(path.stem for path in lexicon.DIRECTORY.glob("*.tsv"))
 OURS = {
     "advertising": 2,
     "boilerplate": 2,
+    "character_frequencies": 2,
     "labels": 3,
     "kept_variants": 2,
     "protected_words": 2,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from pipeline.rules.control import control
 from pipeline.rules.line_ends import line_ends
+from pipeline.rules.mojibake import mojibake
 from pipeline.rules.rewriting import Rule
 from pipeline.rules.script import script
 from pipeline.rules.variants import variants
@@ -13,7 +14,8 @@ from pipeline.rules.white_space import white_space
 from pipeline.rules.width import width
 
 RULES: Mapping[str, Rule] = {
-    "variants": variants,  # first: one private-use code is a space
+    "mojibake": mojibake,  # first: the others take away characters that were bytes
+    "variants": variants,  # before white_space: one private-use code is a space
     "control": control,  # before line_ends: a zero-width character may part \r from \n
     "line_ends": line_ends,
     "white_space": white_space,  # after the two that let its runs grow together

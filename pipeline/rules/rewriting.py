@@ -1,7 +1,7 @@
-"""What a rule returns, the two ways to rewrite a text, and how their alignments are joined.
+"""What a rule returns, the three ways to rewrite a text, and how their alignments are joined.
 
-A rule either replaces characters one for one (`translate`) or removes some (`delete`). So every
-character of the text comes from exactly one of its source, and an alignment lists removals.
+A rule replaces characters one for one (`translate`), removes some (`delete`), or replaces spans
+(`replace`). An alignment lists what changed a length.
 """
 
 import re
@@ -46,6 +46,31 @@ def delete(text: str, spans: Iterable[tuple[int, int]]) -> Rewrite:
         removed += end - start
         done = end
     return Rewrite("".join([*kept, text[done:]]), removed, tuple(edits)) if edits else Rewrite(text)
+
+
+class Replacement(NamedTuple):
+    """``text`` goes in the place of ``source[start:end]``."""
+
+    start: int
+    end: int
+    text: str
+
+
+def replace(text: str, replacements: Iterable[Replacement]) -> Rewrite:
+    """Replace spans, given in order and disjoint. One that keeps its length needs no edit.
+
+    >>> replace("a&lt;b--c", [Replacement(1, 5, "<"), Replacement(6, 8, "——")])
+    Rewrite(text='a<b——c', changed=6, edits=(Edit(start=1, end=2, raw_start=1, raw_end=5),))
+    """
+    kept, edits, done, changed, grown = [], [], 0, 0, 0
+    for start, end, new in replacements:
+        kept += [text[done:start], new]
+        changed += end - start
+        if len(new) != end - start:
+            edits.append(Edit(start + grown, start + grown + len(new), start, end))
+            grown += len(new) - (end - start)
+        done = end
+    return Rewrite("".join([*kept, text[done:]]), changed, tuple(edits)) if done else Rewrite(text)
 
 
 def compose(first: Sequence[Edit], second: Sequence[Edit]) -> tuple[Edit, ...]:
