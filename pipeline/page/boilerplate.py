@@ -15,11 +15,13 @@ LONGEST_START = 90
 LONGEST_NOTICE = 300
 """A legal notice, known by how it starts."""
 
-DECORATION = " •·●■◆▪★☆※◎○►▶▼△▲>＞》«»›|｜…_=*-—【】[]()（）〖〗<《"
+DECORATION = " •·●■◆▪★☆※◎○►▶▼△▲→←×>＞》«»›|｜…_=*-—【】［］[]()（）〖〗<《"
 """What pages put around buttons, labels and titles."""
 
 _TOKENS = re.compile(rf"[:{re.escape(DECORATION)}]+")
 _PLACE = re.compile("[>»›][ >»›]*")
+_NO_PATH = frozenset("，。；！<")
+"""右击文件>选择打开方式>其它应用，… is a piece of advice, and < a comparison or mark-up."""
 
 
 def _phrases(where: str) -> tuple[str, ...]:
@@ -55,9 +57,9 @@ def is_path(line: str) -> bool:
     >>> is_path("新闻中心 >> 国内新闻 >> 正文"), is_path("甲 > 乙")
     (True, False)
     """
-    if not _PLACE.search(line) or line.endswith("。"):
+    if not _PLACE.search(line) or not _NO_PATH.isdisjoint(line):
         return False
-    return "<" not in line and sum(map(bool, _PLACE.split(line))) >= 3
+    return sum(map(bool, _PLACE.split(line))) >= 3
 
 
 def _starts_like_the_site(line: str) -> bool:

@@ -1,0 +1,1 @@
+def shuffled_score(lines): return 0.0
