@@ -8,6 +8,7 @@ heading in an article stands between paragraphs, and stays body.
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from pipeline.lexicon import entries
 from pipeline.page.boilerplate import BUTTONS, DECORATION
@@ -27,6 +28,12 @@ FEWEST_IN_ROW, FEWEST_KNOWN = 4, 2
 FEWEST_JOINED = 5
 """Names of channels without anything between them: 国内国际社会财经体育."""
 LONGEST_ROW = 400
+FEWEST_AT_EDGE = 3
+"""Anchors in the first lines of a page that make all above them a menu."""
+LONGEST_GAP = 40
+"""Lines between two anchors: menus of portals are long, and so are lyrics between two buttons."""
+SHORTEST_PROSE = 24
+"""A sentence of so many characters shows that a page is not all list."""
 SHORTEST_HEADLINE = 6
 SHORTEST_PARAGRAPH = 60
 """A line with a sentence mark and so many characters is an article's, wherever it stands."""
@@ -99,10 +106,13 @@ def _is_joined(line: str) -> bool:
 def furnish(contents: Sequence[str], roles: Sequence[str]) -> list[str]:
     """The roles, with body lines that belong to a menu or a list of links called boilerplate.
 
-    >>> furnish(["首页", "体育", "登录", "小桥修好了"], ["boilerplate", "body", "boilerplate", "body"])
-    ['boilerplate', 'boilerplate', 'boilerplate', 'body']
+    >>> lines = ["首页", "体育", "登录", "小桥修好了", "昨天，河边的小桥修好了，行人都很高兴，不再绕路。"]
+    >>> furnish(lines, ["boilerplate", "body", "boilerplate", "body", "body"])
+    ['boilerplate', 'boilerplate', 'boilerplate', 'body', 'body']
     """
     found = list(roles)
+    if not any(map(_is_prose, contents, roles)):
+        return found  # lyrics, a table: what is all list is no menu
     for start, end in _runs(contents, roles):
         for at in _vouched(contents, roles, start, end):
             if roles[at] == "body":
@@ -138,6 +148,10 @@ def _comments(contents: Sequence[str]) -> int:
     return len(contents)
 
 
+def _is_prose(line: str, role: str) -> bool:
+    return role == "body" and len(line) >= SHORTEST_PROSE and bool(_SENTENCE.search(line))
+
+
 def _is_link(line: str) -> bool:
     return len(line) <= LONGEST_LINK and not _NO_LINK.search(line)
 
@@ -155,11 +169,14 @@ def _runs(contents: Sequence[str], roles: Sequence[str]) -> Iterator[tuple[int, 
 
 def _vouched(contents: Sequence[str], roles: Sequence[str], start: int, end: int) -> Iterator[int]:
     """Lines of one run that an anchor, or the heading of a list, vouches for."""
-    anchors = _anchors(contents, roles, start, end)
-    if anchors:
-        first = start if start == 0 else min(anchors)
-        last = end - 1 if end == len(contents) else max(anchors)
-        yield from _without_head(contents, roles, range(first, last + 1), end)
+    anchors = sorted(_anchors(contents, roles, start, end))
+    if len(anchors) >= FEWEST_AT_EDGE:  # a menu; fewer may stand beside a headline
+        anchors = [start if start == 0 else anchors[0], *anchors]
+    if anchors and end == len(contents):
+        anchors.append(end - 1)
+    for one, other in pairwise(anchors):
+        if other - one <= LONGEST_GAP:
+            yield from _without_head(contents, roles, range(one, other + 1), end)
     yield from _listed(contents, roles, start, end)
 
 

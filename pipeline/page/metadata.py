@@ -92,6 +92,8 @@ UNKNOWN = frozenset(
 """Values that name nobody. 本站 and 网络 are said by the page, and stay as printed."""
 
 
+SPEAKERS = ("记者", "通讯员", "作者")
+"""In an interview they speak to its end: 记者：谢谢。"""
 LONGEST_LABEL = 12
 PLAIN_VALUE = re.compile(r"[A-Za-z0-9一-鿿《》·、 ]{2,24}")
 SURNAMES = "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭罗郑梁谢宋唐许邓冯韩曹曾彭萧蔡潘袁董余叶蒋杜苏魏吕丁沈姚卢傅钟谭廖汪贾韦邹熊孟秦阎薛侯雷郝龚邵钱戴尹罗茅冼"
@@ -185,7 +187,7 @@ def read_signature(line: str) -> Metadata | None:
         return None
     if found := SIGNED.fullmatch(line):
         return Metadata((("author", found[1] or found[2]),))
-    return _byline(line)
+    return None if line.startswith(SPEAKERS) else _byline(line)
 
 
 def is_person(line: str) -> bool:
