@@ -88,7 +88,7 @@ def read_page(text: str) -> Page:
             Line(start, start + len(line), role)
             for start, line, role in zip(starts, contents, page.roles, strict=True)
         ),
-        shuffled_score([line for line, role in zip(contents, page.roles, strict=True) if role == "body"]),
+        shuffled_score(_article(page)),
     )
 
 
@@ -132,7 +132,10 @@ def _read_pairs(page: _Reading) -> None:
     """Labels alone on their line, with the value on the next."""
     for at in head_lines(page.roles, TABLE_LINES):
         below = at + 1
-        if page.roles[at] == "metadata" and page.roles[below : below + 1] in (["body"], ["metadata"]):
+        if page.roles[at] == "metadata" and page.roles[below : below + 1] in (
+            ["body"],
+            ["metadata"],
+        ):
             pair = read_pair(page.contents[at], page.contents[below])
             page.set(at, pair)
             if pair:
@@ -146,6 +149,13 @@ def _read_tail(page: _Reading) -> list[Field]:
         page.set(at, read_signature(page.contents[at]))
     last = [page.contents[at] for at in body[-TAIL_LINES:]]
     return [one for line in last if line.endswith(CLOSERS) and (one := read_aside(line))]
+
+
+def _article(page: _Reading) -> list[str]:
+    """The body, with the metadata below its first line: a credit in the middle is out of place."""
+    body = page.roles.index("body") if "body" in page.roles else len(page.roles)
+    lines = zip(page.contents[body:], page.roles[body:], strict=True)
+    return [line for line, role in lines if role in ("body", "metadata")]
 
 
 def _role(line: str, data: Metadata | None) -> str:

@@ -60,8 +60,12 @@ _DATED = re.compile(
     r"[)）\]】]?(?:\[\d{1,7}\])?|(?:19|20)\d\d年\d{1,2}月 ?[(（]\d{1,4}[)）]|[(（]RSS[)）])$",
     re.IGNORECASE,
 )
-_REPLY = re.compile(r"(?<!\d)\d{1,2}:\d\d(?!\d)|\d{1,3}\.\d{1,3}\.\d{1,3}\.[\d*]|\d楼|楼主|沙发|天前|小时前|分钟前")
-_HEADING_TAIL = re.compile(r"(?:TOP ?\d{1,3}|排行榜?|更多|\d{1,7} ?条|[>».…:： ]|[(（]\d{1,7}[)）])+$", re.I)
+_REPLY = re.compile(
+    r"(?<!\d)\d{1,2}:\d\d(?!\d)|\d{1,3}\.\d{1,3}\.\d{1,3}\.[\d*]|\d楼|楼主|沙发|天前|小时前|分钟前"
+)
+_HEADING_TAIL = re.compile(
+    r"(?:TOP ?\d{1,3}|排行榜?|更多|\d{1,7} ?条|[>».…:： ]|[(（]\d{1,7}[)）])+$", re.I
+)
 
 
 def is_row(line: str) -> bool:
@@ -204,7 +208,9 @@ def _without_head(
     """Those lines but the headline, which stands above metadata and looks like a link."""
     for at in lines:
         below = next((n for n in range(at + 1, min(at + 4, end)) if roles[n] != "boilerplate"), end)
-        is_head = below < end and roles[below] == "metadata" and len(contents[at]) >= SHORTEST_HEADLINE
+        is_head = (
+            below < end and roles[below] == "metadata" and len(contents[at]) >= SHORTEST_HEADLINE
+        )
         if not is_head:
             yield at
 

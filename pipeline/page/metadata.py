@@ -59,7 +59,8 @@ BESIDE = re.compile(
 """What may stand beside a date: a publisher without a label, or what NO_SOURCE names."""
 NO_SOURCE = re.compile(
     "[-–|·/ ]*(?:更新|发布|发表|阅读|浏览|点击|评论|喜欢|回复|查看|编辑|作者|楼主|第|于|[0-9\\[]|http)"
-    r"|.*\.(?:com|cn|net|org)\b", re.IGNORECASE
+    r"|.*\.(?:com|cn|net|org)\b",
+    re.IGNORECASE,
 )
 PLAIN = re.compile(r"[A-Za-z0-9一-鿿.]{1,12}|\[[^\[\]]{1,12}\]")
 VALUE_END = re.compile(r" +(?:网友评论|我来说|我要|评论|阅读|打印|字号|点击|浏览|分享|收藏|【|\[)")
@@ -76,7 +77,9 @@ PROFESSION = re.compile("(?:本报|本网|本刊)?(?:记者|通讯员|作者)[ :
 """作者：记者张三 names 张三."""
 OTHERS = re.compile(" (?:通讯员|实习生|实习记者|摄影记者|记者|摄影|编辑)(?: |$)")
 """张三 通讯员 李四 names 张三 first, and he is the author."""
-PRESS = "(?:[《〈]?[A-Za-z一-鿿]{0,10}?(?:[报网刊台社》〉]|频道|客户端|特约|见习|实习|融媒体|全媒体) ?)"
+PRESS = (
+    "(?:[《〈]?[A-Za-z一-鿿]{0,10}?(?:[报网刊台社》〉]|频道|客户端|特约|见习|实习|融媒体|全媒体) ?)"
+)
 FILED = "(?:发自[一-鿿]{2,8}| [一-鿿]{2,8}报道)?"
 BYLINE = re.compile(
     rf"(?:{PRESS}?(?:记者|通讯员)[ :：]|{PRESS}(?:记者|通讯员|作者)[:：]?) ?({NAMES.pattern}?){FILED}"
