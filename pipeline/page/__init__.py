@@ -3,7 +3,7 @@
 Conservative: a line is body unless it is wholly something else. Every decision reads one line and
 its place among the lines, so time is linear in the text.
 
-Three passes: what each line says by itself; then what its neighbours make of it (`layout`: menus and
+Three passes: what each line says by itself; then what its neighbours make of it (`layout`: menus,
 lists of headlines); then the lines below the menus again, because they are the article's head.
 """
 

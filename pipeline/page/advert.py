@@ -1,8 +1,8 @@
 """Lines that a stranger put on the page: betting, medicine, sales, and what feeds search engines.
 
-What the site says for itself (扫码关注, 下载客户端) is boilerplate. A line is foreign only if nearly
-all of it is what advertisers write: newspapers write of casinos, too. Advertisements in the middle
-of a sentence are for the detector `injection`, which asks the language model.
+What the site says for itself (扫码关注, 下载客户端) is boilerplate. A line is foreign only if
+nearly all of it is what advertisers write: newspapers write of casinos, too. Advertisements in
+mid-sentence are for the detector `injection`, which asks the language model.
 """
 
 import re
@@ -23,7 +23,7 @@ _LETTERS = re.compile(r"\w")
 
 
 def _alternatives(*, filler: bool) -> str:
-    """Terms that sell something, or what stands beside them; longest first, as 开码 is in 开码资料."""
+    """Terms that sell something, or what stands beside them; longest first: 开码资料, 开码."""
     terms = (term for term, kind in entries("advertising") if (kind == "filler") == filler)
     return "|".join(map(re.escape, sorted(terms, key=lambda term: (-len(term), term))))
 
@@ -38,16 +38,16 @@ def is_foreign(line: str) -> bool:
     >>> is_foreign("2018香港开码资料"), is_foreign("澳门赌场"), is_foreign("警方捣毁一赌博网站")
     (True, False, False)
     """
-    if len(line) > LONGEST_LINE or TERM.search(line) is None:
-        return False
+    if len(line) > LONGEST_LINE or "。" in line or TERM.search(line) is None:
+        return False  # a full stop is of a sentence; adverts have none
     words = list(WORD.finditer(line))
     sold = {word[0] for word in words if word[1]}
     share = sum(len(word[0]) for word in words) / max(1, len(_LETTERS.findall(line)))
     if share >= WHOLE:
         # A term alone is a heading: 澳门赌场. With what searches add to it, it is bait.
         return len(words) >= 3 or len(sold) >= 2
-    return share >= MOST and len(sold) >= 3 or _sells(line, sold)
+    return (share >= MOST and len(sold) >= 3) or _sells(line, sold)
 
 
 def _sells(line: str, sold: set[str]) -> bool:
-    return bool(sold) and "。" not in line and CONTACT.search(line) is not None
+    return bool(sold) and CONTACT.search(line) is not None

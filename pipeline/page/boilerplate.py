@@ -30,7 +30,8 @@ def _phrases(where: str) -> tuple[str, ...]:
 
 BUTTONS = frozenset(_phrases("line"))
 STARTS = _phrases("start")
-PROMPTS = re.compile("|".join(map(re.escape, _phrases("anywhere"))))
+PROMPTS = re.compile(f"(?:{'|'.join(map(re.escape, _phrases('anywhere')))})(?!者)")
+"""版权所有者 is no 版权所有."""
 FIRST_CHARACTERS = frozenset(phrase[0] for phrase in (*STARTS, *BUTTONS))
 NOTICES = tuple(start for start in STARTS if "声明" in start or "申明" in start or "版权" in start)
 

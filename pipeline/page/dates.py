@@ -1,7 +1,7 @@
 """Dates as Chinese pages print them. Year, month and day are needed, a time is not.
 
-What the text does not settle is no date: 1月30日 (no year), 3小时前 and 昨天 (no day to count from),
-21-01-30 and 7/5/2005 (which is the day?), 正月初一 and 十二月廿三 (the lunar calendar).
+What the text does not settle is no date: 1月30日 (no year), 3小时前 and 昨天 (no day to count
+from), 21-01-30 and 7/5/2005 (which is the day?), 正月初一 and 十二月廿三 (the lunar calendar).
 
 A zone is dropped: the tables hold local time as printed. A count of seconds or milliseconds since
 1970, as JSON records hold, is printed nowhere: it is read as China Standard Time (UTC+8), which is

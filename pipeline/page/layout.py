@@ -15,6 +15,8 @@ from pipeline.page.boilerplate import BUTTONS, DECORATION
 
 LONGEST_LINK = 48
 """Headlines in lists run to 40 characters, with their date to more."""
+LONGEST_HEADING = 20
+"""Of a list, or of comments, with its decoration."""
 LONGEST_CHANNEL = 12
 """Names in menus. Those of government sites are the longest."""
 FEWEST_CHANNELS = 3
@@ -39,6 +41,8 @@ SHORTEST_PARAGRAPH = 60
 """A line with a sentence mark and so many characters is an article's, wherever it stands."""
 FEWEST_IN_FOOT = 3
 """Anchors below the last paragraph that make all from the first of them on the page's foot."""
+LEAST_OF_FOOT = 0.1
+"""Share of the foot that must be known for the rest to go with it: a poem may follow buttons."""
 LONGEST_REPLY = 80
 FEWEST_REPLIES = 2
 """Lines with a reader's name or address and a time, below 评论, that make all of it comments."""
@@ -56,7 +60,8 @@ _JOINED = re.compile(
 _NO_LINK = re.compile(r"[。；;]|[，,、：:”」’]$")
 _SENTENCE = re.compile("[。！？!?；]")
 _DATED = re.compile(
-    r"(?:[（(\[【 ](?:(?:19|20)\d\d[-/.年])?[01]?\d[-/.月][0-3]?\d日?(?: \d\d:\d\d(?::\d\d)?(?:[AP]M)?)?"
+    r"(?:[（(\[【 ](?:(?:19|20)\d\d[-/.年])?[01]?\d[-/.月][0-3]?\d日?"
+    r"(?: \d\d:\d\d(?::\d\d)?(?:[AP]M)?)?"
     r"[)）\]】]?(?:\[\d{1,7}\])?|(?:19|20)\d\d年\d{1,2}月 ?[(（]\d{1,4}[)）]|[(（]RSS[)）])$",
     re.IGNORECASE,
 )
@@ -64,7 +69,7 @@ _REPLY = re.compile(
     r"(?<!\d)\d{1,2}:\d\d(?!\d)|\d{1,3}\.\d{1,3}\.\d{1,3}\.[\d*]|\d楼|楼主|沙发|天前|小时前|分钟前"
 )
 _HEADING_TAIL = re.compile(
-    r"(?:TOP ?\d{1,3}|排行榜?|更多|\d{1,7} ?条|[>».…:： ]|[(（]\d{1,7}[)）])+$", re.I
+    r"(?:TOP ?\d{1,3}|排行榜?|更多|\d{1,7} ?条|[>».…:： ]|[(（]\d{1,7}[)）])+$", re.IGNORECASE
 )
 
 
@@ -92,9 +97,7 @@ def opens_list(line: str) -> bool:
     >>> opens_list("■相关阅读："), opens_list("推荐阅读 更多>>"), opens_list("相关阅读材料")
     (True, True, False)
     """
-    if len(line) > LONGEST_LINK:
-        return False
-    return _heading(line) in HEADINGS
+    return len(line) <= LONGEST_HEADING and _heading(line) in HEADINGS
 
 
 def _heading(line: str) -> str:
@@ -110,7 +113,8 @@ def _is_joined(line: str) -> bool:
 def furnish(contents: Sequence[str], roles: Sequence[str]) -> list[str]:
     """The roles, with body lines that belong to a menu or a list of links called boilerplate.
 
-    >>> lines = ["首页", "体育", "登录", "小桥修好了", "昨天，河边的小桥修好了，行人都很高兴，不再绕路。"]
+    >>> text = "昨天，河边的小桥修好了，行人不再绕路，都很高兴。"
+    >>> lines = ["首页", "体育", "登录", "小桥修好了", text]
     >>> furnish(lines, ["boilerplate", "body", "boilerplate", "body", "body"])
     ['boilerplate', 'boilerplate', 'boilerplate', 'body', 'body']
     """
@@ -121,7 +125,7 @@ def furnish(contents: Sequence[str], roles: Sequence[str]) -> list[str]:
         for at in _vouched(contents, roles, start, end):
             if roles[at] == "body":
                 found[at] = "boilerplate"
-    for at in range(min(_foot(contents, found), _comments(contents)), len(contents)):
+    for at in range(min(_foot(contents, found), _comments(contents, found)), len(contents)):
         if found[at] == "body":
             found[at] = "boilerplate"
     return found
@@ -132,24 +136,37 @@ def _foot(contents: Sequence[str], roles: Sequence[str]) -> int:
     paragraphs = (n for n in reversed(range(len(contents))) if _is_paragraph(contents[n], roles[n]))
     below = range(next(paragraphs, len(contents)) + 1, len(contents))
     anchors = [at for at in below if roles[at] == "boilerplate"]
-    return anchors[0] if len(anchors) >= FEWEST_IN_FOOT else len(contents)
+    if len(anchors) < FEWEST_IN_FOOT:
+        return len(contents)
+    is_foot = len(anchors) >= LEAST_OF_FOOT * (len(contents) - anchors[0])
+    return anchors[0] if is_foot else len(contents)
 
 
 def _is_paragraph(line: str, role: str) -> bool:
     return role == "body" and len(line) >= SHORTEST_PARAGRAPH and bool(_SENTENCE.search(line))
 
 
-def _comments(contents: Sequence[str]) -> int:
-    """Where readers' comments begin, which last to the end of the page."""
-    replies = 0
-    for at in reversed(range(len(contents))):
-        line = contents[at]
-        if len(line) <= LONGEST_REPLY and _REPLY.search(line) and not line.endswith("。"):
-            replies += 1
-        if replies >= FEWEST_REPLIES and len(line) <= LONGEST_LINK and _heading(line) in COMMENTS:
-            first = at
-            return first
-    return len(contents)
+def _comments(contents: Sequence[str], roles: Sequence[str]) -> int:
+    """Where readers' comments begin, which last to the end of the page.
+
+    Several headings (热门评论, 最新评论) must have replies each: 评论 in a menu has none.
+    """
+    first = len(contents)
+    headings = [at for at, line in enumerate(contents) if _opens_comments(line)]
+    for at in reversed(headings):
+        replies = sum(roles[n] == "body" and _is_reply(contents[n]) for n in range(at, first))
+        if replies < FEWEST_REPLIES:
+            break
+        first = at
+    return first
+
+
+def _opens_comments(line: str) -> bool:
+    return len(line) <= LONGEST_HEADING and _heading(line) in COMMENTS
+
+
+def _is_reply(line: str) -> bool:
+    return len(line) <= LONGEST_REPLY and not line.endswith("。") and bool(_REPLY.search(line))
 
 
 def _is_prose(line: str, role: str) -> bool:

@@ -52,22 +52,28 @@ CLOSER = re.compile(r"[】\])）]")
 WRAPPED = re.compile(r"[【\[(（][^【\[(（】\])）]*[】\])）]")
 """来源：[ 人民网 ]."""
 
-COUNTS = r"(?:[-–|·/ ]{0,4}(?:阅读|浏览|点击|评论|喜欢|点赞|收藏|转发|分享|播放|回复)[-–0-9.万+次 ]{0,8}){1,6}"
+_COUNTED = "阅读|浏览|点击|评论|喜欢|点赞|收藏|转发|分享|播放|回复"
+COUNTS = rf"(?:[-–|·/ ]{{0,4}}(?:{_COUNTED})[-–0-9.万+次 ]{{0,8}}){{1,6}}"
 BESIDE = re.compile(
     rf"[A-Za-z0-9一-鿿《》·. ]{{1,24}}|https?://[A-Za-z0-9./\-]{{1,32}}|{COUNTS}|\[[^\[\]]{{1,12}}\]"
 )
 """What may stand beside a date: a publisher without a label, or what NO_SOURCE names."""
 NO_SOURCE = re.compile(
-    "[-–|·/ ]*(?:更新|发布|发表|阅读|浏览|点击|评论|喜欢|回复|查看|编辑|作者|楼主|第|于|[0-9\\[]|http)"
+    rf"[-–|·/ ]*(?:更新|发布|发表|{_COUNTED}|查看|编辑|作者|楼主|第|于|[0-9\[]|http)"
     r"|.*\.(?:com|cn|net|org)\b",
     re.IGNORECASE,
 )
+SIGN = re.compile("[:：/丨|｜0-9年]|^原")
+"""What ends a label or is part of a date; where none is near, START need not be tried."""
+FARTHEST_SIGN = 24
+LONGEST_LATE = 128
 PLAIN = re.compile(r"[A-Za-z0-9一-鿿.]{1,12}|\[[^\[\]]{1,12}\]")
 VALUE_END = re.compile(r" +(?:网友评论|我来说|我要|评论|阅读|打印|字号|点击|浏览|分享|收藏|【|\[)")
 """Buttons behind a value."""
 
 LATE_START = re.compile(
-    rf"(?:{BESIDE.pattern}) ?[ |｜\]]{{1,3}}(?:{DATE.pattern}|(?:发[布表])(?:时间|日期)?(?:[:：]|于(?=\d)))"
+    rf"(?:{BESIDE.pattern}) ?[ |｜\]]{{1,3}}"
+    rf"(?:{DATE.pattern}|(?:发[布表])(?:时间|日期)?(?:[:：]|于(?=\d)))"
 )
 """河边晨报 2021-01-30: the publisher, or part of the site, before the date."""
 
@@ -82,7 +88,8 @@ PRESS = (
 )
 FILED = "(?:发自[一-鿿]{2,8}| [一-鿿]{2,8}报道)?"
 BYLINE = re.compile(
-    rf"(?:{PRESS}?(?:记者|通讯员)[ :：]|{PRESS}(?:记者|通讯员|作者)[:：]?) ?({NAMES.pattern}?){FILED}"
+    rf"(?:{PRESS}?(?:记者|通讯员)[ :：]|{PRESS}(?:记者|通讯员|作者)[:：]?)"
+    rf" ?({NAMES.pattern}?){FILED}"
 )
 """本报记者张三 通讯员 李四, alone on a line. 记者 alone needs a mark: 记者走访 is a headline."""
 BYLINE_CUES = ("记者", "通讯员", "作者", "日电", "日讯")
@@ -99,7 +106,10 @@ SPEAKERS = ("记者", "通讯员", "作者")
 """In an interview they speak to its end: 记者：谢谢。"""
 LONGEST_LABEL = 12
 PLAIN_VALUE = re.compile(r"[A-Za-z0-9一-鿿《》·、 ]{2,24}")
-SURNAMES = "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭罗郑梁谢宋唐许邓冯韩曹曾彭萧蔡潘袁董余叶蒋杜苏魏吕丁沈姚卢傅钟谭廖汪贾韦邹熊孟秦阎薛侯雷郝龚邵钱戴尹罗茅冼"
+SURNAMES = (
+    "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭罗郑梁谢宋唐许邓冯韩曹曾彭萧蔡潘袁董余叶蒋杜苏魏吕丁沈"
+    "姚卢傅钟谭廖汪贾韦邹熊孟秦阎薛侯雷郝龚邵钱戴尹罗茅冼"
+)
 """The commonest, less those with which common words of two characters begin."""
 SURE_SURNAMES = "".join(sorted(set(SURNAMES) - set("黄周高林雷孟钱许何丁叶曾")))
 PERSON = re.compile(rf"[{SURNAMES}][一-鿿]{{2}}|[{SURE_SURNAMES}][一-鿿]")
@@ -143,9 +153,16 @@ def read_line(line: str, *, in_head: bool) -> Metadata | None:
 
 def _starts(line: str, in_head: bool) -> bool:
     """Whether a line begins like metadata: with a label, a date, or near the top a name and one."""
-    if line.lstrip(DECORATION)[:1] in FIRST_CHARACTERS and START.match(line):
+    bare = line.lstrip(DECORATION)
+    if bare[:1] in FIRST_CHARACTERS and SIGN.search(bare[:FARTHEST_SIGN]) and START.match(line):
         return True
-    return in_head and len(line) <= LONGEST_VALUE * 2 and LATE_START.match(line) is not None
+    if (
+        not in_head
+        or len(line) > LONGEST_LATE
+        or not ("20" in line or "19" in line or "发" in line)
+    ):
+        return False
+    return LATE_START.match(line) is not None
 
 
 def read_aside(line: str) -> Field | None:
@@ -196,8 +213,8 @@ def read_signature(line: str) -> Metadata | None:
 def is_person(line: str) -> bool:
     """Whether a line is one name, as it stands alone between a headline and the text.
 
-    Short words begin with the characters of surnames, too (文化, 方法), so only those that seldom do
-    are known: a name that is missed stays body.
+    Short words begin with the characters of surnames, too (文化, 方法), so that only those which
+    seldom do are known: a name that is missed stays body.
 
     >>> is_person("鲁迅"), is_person("张三"), is_person("江南")
     (False, True, False)

@@ -1,8 +1,8 @@
 """Whether the paragraphs of a page stand in their original order. Spinning tools shuffle them.
 
-What tells is how paragraphs begin and end: numerals out of order (第三 before 第一), 此外 or 该 in the
-first paragraph, 综上所述 before the middle, a heading with nothing below it. Each such thing is a
-feature; their weights add up to log odds (`training/order.py` fits them on texts that it shuffles).
+What tells is how paragraphs begin and end: numerals out of order (第三 before 第一), 此外 or 该 in
+the first paragraph, 综上所述 before the middle, a heading with nothing below it. Each such thing is
+a feature; their weights add up to log odds (`training/order.py` fits them on shuffled texts).
 No feature looks at two paragraphs' content: that would cost more than all the rest of `normalise`.
 """
 
@@ -24,6 +24,8 @@ MOST_OF_A_KIND = 4
 SHARE_SHUFFLED = 0.02
 """Of pages in general, before one is read. A text without evidence scores about as much."""
 LONGEST_HEADING = 24
+LONGEST_CREDIT, SHORTEST_TEXT = 40, 60
+"""A short line 责任编辑：张岩 and a paragraph below it, which no editor would put there."""
 SHORT, LONG = 0.5, 1.5
 """Of the mean paragraph of the text: news begin long and end short."""
 
@@ -32,32 +34,37 @@ _DIGITS = {
     **{mark: at for at, mark in enumerate(_HAN, 1)},
     **{mark: at for at, mark in enumerate("①②③④⑤⑥⑦⑧⑨⑩", 1)},
     **{mark: at for at, mark in enumerate(("首先", "其次", "再次"), 1)},
-    **{mark: 1 for mark in ("起首", "首要")},  # as tools write 首先
+    **dict.fromkeys(("起首", "首要"), 1),  # as tools write 首先
 }
-_NOUN = "情况|问题|案例|误区|理由|建议|原因|方法|步骤|亮点|关键词|观点|技巧|要点|特点|看点|变化|方面|阶段"
+_NOUN = (
+    "情况|问题|案例|误区|理由|建议|原因|方法|步骤|亮点|关键词|观点|技巧|要点|特点|看点|变化|方面"
+    "|阶段"
+)
 
-# Alternatives in the order of their frequency; each captures its numeral, or the phrase.
-_CUES = "|".join(sorted(map(re.escape, table("paragraph_cues")), key=len, reverse=True))
-START = re.compile(
-    rf"(?P<cue>{_CUES})"
-    rf"|第(?P<ordinal>[{_HAN}]{{1,3}}|\d{{1,2}})[、，,。：:是个种类点步轮阶大方 ]"
-    rf"|第(?P<article>[{_HAN}]{{1,3}}|\d{{1,2}})条|第(?P<chapter>[{_HAN}]{{1,3}}|\d{{1,2}})[章节编部]"
+CLASSES = table("paragraph_cues")
+_CUES: dict[str, list[str]] = {}
+for _cue in sorted(CLASSES, key=len, reverse=True):
+    _CUES.setdefault(_cue[0], []).append(_cue)
+"""By their first character, which is all that most paragraphs are asked for."""
+NUMERAL = re.compile(
+    rf"第(?:(?P<ordinal>[{_HAN}]{{1,3}}|\d{{1,2}})[、，,。：:是个种类点步轮阶大方 ]"
+    rf"|(?P<article>[{_HAN}]{{1,3}}|\d{{1,2}})条|(?P<chapter>[{_HAN}]{{1,3}}|\d{{1,2}})[章节编部])"
     rf"|(?P<order>首先|其次|再次|起首|首要)|其(?P<each>[{_HAN}])[，、是：]"
     rf"|(?P<section>[{_HAN}]{{1,3}})[、.．:：]|[（(](?P<item>[{_HAN}]{{1,3}})[)）]"
     rf"|(?P<point>[{_HAN}])[是要则来]"
     rf"|(?P<number>\d{{1,2}})(?:[、．)）]|[.] ?(?!\d))|[（(](?P<bracket>\d{{1,2}})[)）]"
-    rf"|(?P<circle>[①②③④⑤⑥⑦⑧⑨⑩])|(?:{_NOUN})(?P<named>[{_HAN}]|\d{{1,2}})"
-    r"|(?P<dateline>[一-鿿·]{2,14}(?:\d{1,2}月)?\d{1,2}日[电讯]|[一-鿿]{2,8}消息[（(：:\s])"
+    rf"|(?P<circle>[①-⑩])|(?:{_NOUN})(?P<named>[{_HAN}]|\d{{1,2}})"
     r"|(?P<date>(?:19|20)\d\d年|\d{1,2}月\d{1,2}[日号]|\d{1,2}[日号][，,上下早凌])"
-    r"|(?P<quote>[“「『])"
 )
+_FIRST = frozenset(f"第首其再起（(①②③④⑤⑥⑦⑧⑨⑩0123456789{_HAN}") | {n[0] for n in _NOUN.split("|")}
+DATELINE = re.compile(r"[一-鿿·]{2,14}(?:\d{1,2}月)?\d{1,2}日[电讯]|[一-鿿]{2,8}消息[（(：:]")
+_QUOTES = frozenset("“「『")
 SERIES = {
     "ordinal": "point", "order": "point", "each": "point", "point": "point", "named": "point",
-    "article": "article", "chapter": "section", "section": "section", "item": "item", "number": "number", "bracket": "number",
-    "circle": "number",
+    "article": "article", "chapter": "section", "section": "section", "item": "item",
+    "number": "number", "bracket": "number", "circle": "number",
 }  # fmt: skip
 """Numerals that share a sequence, and weights."""
-CLASSES = table("paragraph_cues")
 BINS = ("first", "early", "late", "last")
 """Where a paragraph stands: at either end, or in which half."""
 _END = "。！？!?；;…”」』）)"
@@ -96,32 +103,36 @@ def features(lines: Sequence[str]) -> Counter[str]:
     1
     """
     lines = lines[:MOST_LINES]
-    if not lines:
-        return Counter()
     found: Counter[str] = Counter()
     series: dict[str, list[int]] = {}
-    above = ""
+    kinds = []
     for at, line in enumerate(lines):
-        where = _bin(at, len(lines))
-        start = START.match(line)
-        if start is not None and (kind := start.lastgroup):
-            if kind in SERIES:
-                series.setdefault(kind, []).append(_number(start[kind]))
-            else:
-                found[f"{CLASSES[start[kind]] if kind == 'cue' else kind}:{where}"] += 1
-        shape = _shape(line)
-        if shape:
-            found[f"{shape}:{where}"] += 1
-        if above and above == shape:
-            found[f"{shape}:twice"] += 1
-        above = shape
-    mean = sum(map(len, lines)) / len(lines)
-    found[f"length {_length(lines[0], mean)}:first"] += 1
-    found[f"length {_length(lines[-1], mean)}:last"] += 1
-    for kind, numbers in series.items():
-        for step in _steps(numbers):
-            found[f"{SERIES[kind]}:{step}"] += 1
+        kind, numeral = _start(line)
+        if numeral:
+            series.setdefault(kind, []).append(_number(numeral))
+        elif kind:
+            found[f"{kind}:{_bin(at, len(lines))}"] += 1
+        kinds.append(kind)
+    found.update(f"{SERIES[kind]}:{step}" for kind, row in series.items() for step in _steps(row))
+    found.update(_shapes(lines, kinds))
+    found.update(_lengths(lines))
     return Counter({name: min(count, MOST_OF_A_KIND) for name, count in found.items()})
+
+
+def _start(line: str) -> tuple[str, str]:
+    """The kind of what a paragraph begins with, and its numeral if it is one of a series."""
+    first = line[:1]
+    for cue in _CUES.get(first, ()):
+        if line.startswith(cue):
+            return CLASSES[cue], ""
+    if first in _FIRST and (found := NUMERAL.match(line)) and (kind := found.lastgroup):
+        return (kind, found[kind]) if kind in SERIES else (kind, "")
+    if first in _QUOTES:
+        return "quote", ""
+    head = line[:24]
+    if ("日" in head or "消息" in head) and DATELINE.match(line):
+        return "dateline", ""
+    return "", ""
 
 
 def _bin(at: int, n: int) -> str:
@@ -132,21 +143,35 @@ def _bin(at: int, n: int) -> str:
     return "early" if at < n / 2 else "late"
 
 
-def _length(line: str, mean: float) -> str:
-    share = len(line) / mean
-    return "short" if share < SHORT else "long" if share > LONG else "middling"
+def _shapes(lines: Sequence[str], kinds: Sequence[str]) -> Iterator[str]:
+    """What ties lines to their neighbours: headings, colons, and credits above a paragraph."""
+    above = ""
+    for at, (line, kind) in enumerate(zip(lines, kinds, strict=True)):
+        is_credit = kind == "credit" and len(line) <= LONGEST_CREDIT
+        shape = "credit" if is_credit else _shape(line)
+        if shape and not is_credit:
+            yield f"{shape}:{_bin(at, len(lines))}"
+        if above and above == shape:
+            yield f"{shape}:twice"
+        if above == "credit" and len(line) >= SHORTEST_TEXT:
+            yield "credit:above text"
+        above = shape
 
 
 def _shape(line: str) -> str:
-    """How a line ends, where that ties it to the next."""
     end = line[-1:]
     if end in ("：", ":"):
         return "colon"
-    if end not in _END and len(line) <= LONGEST_HEADING:
-        return "heading"
-    if line.endswith(("（完）", "(完)", "（本文完）")):
-        return "end"
-    return ""
+    return "heading" if end not in _END and len(line) <= LONGEST_HEADING else ""
+
+
+def _lengths(lines: Sequence[str]) -> Iterator[str]:
+    """How long the ends are, of a text that has any length."""
+    mean = sum(map(len, lines)) / max(1, len(lines))
+    for at, where in ((0, "first"), (-1, "last")) if lines else ():
+        share = len(lines[at]) / max(1, mean)
+        size = "short" if share < SHORT else "long" if share > LONG else "middling"
+        yield f"length {size}:{where}"
 
 
 def _steps(numbers: Sequence[int]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Fitting the verdict on shuffled paragraphs: texts as they are, against the same texts shuffled."""
+"""Fitting the verdict on shuffled paragraphs: texts as they are, and the same texts shuffled."""
 
 import random
 from collections.abc import Iterable, Sequence
