@@ -15,11 +15,13 @@ LONGEST_START = 90
 LONGEST_NOTICE = 300
 """A legal notice, known by how it starts."""
 
-DECORATION = " •·●■◆▪★☆※◎○►▶▼△▲>＞》«»›|｜…_=*-—【】[]()（）〖〗<《"
+DECORATION = " •·●■◆▪★☆※◎○►▶▼△▲→←×>＞》«»›|｜…_=*-—【】［］[]()（）〖〗<《"
 """What pages put around buttons, labels and titles."""
 
 _TOKENS = re.compile(rf"[:{re.escape(DECORATION)}]+")
 _PLACE = re.compile("[>»›][ >»›]*")
+_NO_PATH = frozenset("，。；！<")
+"""右击文件>选择打开方式>其它应用，… is a piece of advice, and < a comparison or mark-up."""
 
 
 def _phrases(where: str) -> tuple[str, ...]:
@@ -28,7 +30,8 @@ def _phrases(where: str) -> tuple[str, ...]:
 
 BUTTONS = frozenset(_phrases("line"))
 STARTS = _phrases("start")
-PROMPTS = re.compile("|".join(map(re.escape, _phrases("anywhere"))))
+PROMPTS = re.compile(f"(?:{'|'.join(map(re.escape, _phrases('anywhere')))})(?!者)")
+"""版权所有者 is no 版权所有."""
 FIRST_CHARACTERS = frozenset(phrase[0] for phrase in (*STARTS, *BUTTONS))
 NOTICES = tuple(start for start in STARTS if "声明" in start or "申明" in start or "版权" in start)
 
@@ -55,9 +58,9 @@ def is_path(line: str) -> bool:
     >>> is_path("新闻中心 >> 国内新闻 >> 正文"), is_path("甲 > 乙")
     (True, False)
     """
-    if not _PLACE.search(line) or line.endswith("。"):
+    if not _PLACE.search(line) or not _NO_PATH.isdisjoint(line):
         return False
-    return "<" not in line and sum(map(bool, _PLACE.split(line))) >= 3
+    return sum(map(bool, _PLACE.split(line))) >= 3
 
 
 def _starts_like_the_site(line: str) -> bool:

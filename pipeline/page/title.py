@@ -1,17 +1,20 @@
 """The headline: a short first line that is no sentence, above metadata or a paragraph."""
 
 import re
+from collections.abc import Sequence
+from itertools import islice
 from typing import NamedTuple
 
 SHORTEST = 4
 LONGEST = 64
 """Headlines of portals run to 40 characters; a spun one may have two joined."""
 FIRST_LINES = 8
-"""Lines with content above a headline: menus, and the tables of government notices."""
+"""Lines above a headline and the headline, less furniture: the tables of government notices."""
 LINES_BELOW = 5
 """Lines among which a paragraph must stand: subtitles and bylines may come first."""
 SHORTEST_PARAGRAPH = 24
 
+HEAD_ROLES = ("body", "metadata", "title")
 BULLETS = " •·●■◆▪★☆※◎○►▶▼△▲>＞»›|｜_=*"
 AGENCY = re.compile(r"[一-鿿]{2,12}\d{1,2}月\d{1,2}日电题[:：]")
 """新华社北京1月30日电题：, with which news agencies head a headline."""
@@ -32,21 +35,38 @@ class Title(NamedTuple):
     text: str
 
 
-def find_title(contents: list[str], roles: list[str]) -> Title | None:
-    """The first line that is neither metadata nor boilerplate, if it is a headline.
+def find_title(contents: Sequence[str], roles: Sequence[str]) -> Title | None:
+    """The first line that is no furniture, if it is a headline.
+
+    Below a menu, of which something may be left, the line above the metadata is taken before it.
 
     >>> find_title(["• 河边的小桥修好了", "来源：晨报"], ["body", "metadata"])
     Title(line=0, text='河边的小桥修好了')
     """
-    at = next((n for n, role in enumerate(roles[:FIRST_LINES]) if role == "body"), None)
-    if at is None or at + 1 == len(contents):
+    head = head_lines(roles, FIRST_LINES)
+    body = [at for at in head if roles[at] == "body"]
+    if not body:
+        return None
+    below_menu = "boilerplate" in roles[: body[0]]
+    above = next((at for at in head if roles[at] == "metadata"), None) if below_menu else None
+    nearest = [at for at in body if above is not None and at < above][-1:]
+    titles = (_title(contents, roles, at) for at in (*nearest, body[0]))
+    return next((title for title in titles if title), None)
+
+
+def head_lines(roles: Sequence[str], most: int) -> list[int]:
+    """The first lines that are no furniture."""
+    return list(islice((at for at, role in enumerate(roles) if role in HEAD_ROLES), most))
+
+
+def _title(contents: Sequence[str], roles: Sequence[str], at: int) -> Title | None:
+    if at + 1 == len(contents):
         return None
     text = contents[at].strip(BULLETS)
     if agency := AGENCY.match(text):
         text = text[agency.end() :]
-    return (
-        Title(at, text) if _is_headline(text) and _is_above_text(contents, roles, at + 1) else None
-    )
+    is_title = _is_headline(text) and _is_above_text(contents, roles, at + 1)
+    return Title(at, text) if is_title else None
 
 
 def _is_headline(text: str) -> bool:
@@ -54,7 +74,7 @@ def _is_headline(text: str) -> bool:
     return bool(is_line) and not NO_TITLE.search(text) and not SECTION.match(text)
 
 
-def _is_above_text(contents: list[str], roles: list[str], below: int) -> bool:
+def _is_above_text(contents: Sequence[str], roles: Sequence[str], below: int) -> bool:
     if roles[below] == "metadata":
         return True
     lines = zip(contents[below : below + LINES_BELOW], roles[below:], strict=False)
