@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from pipeline.readers.compression import Decompressor, bunzip2, gunzip, unxz, unzstd
+from pipeline.readers.delimited import read_csv, read_tsv
 from pipeline.readers.jsonl import read_jsonl
 from pipeline.readers.txt import read_txt
 from pipeline.records import Reader
@@ -11,6 +12,8 @@ READERS: Mapping[str, Reader] = {
     ".txt": read_txt,
     ".jsonl": read_jsonl,
     ".ndjson": read_jsonl,
+    ".csv": read_csv,
+    ".tsv": read_tsv,
 }
 """By suffix, in lower case, after the suffix of the compression is taken off."""
 
