@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pipeline.readers.compression import Decompressor, bunzip2, gunzip, unxz, unzstd
 from pipeline.readers.delimited import read_csv, read_tsv
 from pipeline.readers.jsonl import read_jsonl
+from pipeline.readers.parquet import read_parquet
 from pipeline.readers.txt import read_txt
 from pipeline.records import Reader
 
@@ -14,6 +15,7 @@ READERS: Mapping[str, Reader] = {
     ".ndjson": read_jsonl,
     ".csv": read_csv,
     ".tsv": read_tsv,
+    ".parquet": read_parquet,
 }
 """By suffix, in lower case, after the suffix of the compression is taken off."""
 

@@ -36,7 +36,7 @@ from pipeline.readers.fields import (
     to_record,
 )
 from pipeline.readers.lines import decode_line
-from pipeline.readers.thrift import ThriftError, read_struct
+from pipeline.readers.thrift import CutShortError, ThriftError, read_struct
 from pipeline.records import Record, Reject
 
 SPOOL_BYTES = 2 << 30
@@ -57,10 +57,9 @@ BATCH_ROWS = 512
 ROW_BYTES = 64  # what a row costs us, even one that is null
 MOST_RATIO = MOST_RATIOS["zstd"]
 
-# Page types of the format, and the fields of a page's header.
+# The type of a page, and the fields of a page's header.
 DICTIONARY_PAGE = 2
-TYPE, UNPACKED_SIZE, PACKED_SIZE, DATA_V1, DICTIONARY, DATA_V2 = 1, 2, 3, 5, 7, 8
-NUM_VALUES = 1  # in each of the last three
+TYPE, UNPACKED, PACKED = 1, 2, 3
 
 _Unreadable = (pa.ArrowException, ValueError, OverflowError, MemoryError, ThriftError)
 
@@ -95,7 +94,9 @@ def _seekable(stream: BinaryIO) -> Iterator[BinaryIO]:
         for block in blocks(stream):
             spool.write(block)
             if spool.tell() > SPOOL_BYTES:
-                detail = f"more than {SPOOL_BYTES >> 30} GiB of Parquet in a stream: unpack it first"
+                detail = (
+                    f"more than {SPOOL_BYTES >> 30} GiB of Parquet in a stream: unpack it first"
+                )
                 raise BadRecordError("too_large", detail)
         yield cast(BinaryIO, spool)
 
@@ -162,16 +163,16 @@ def _rows(source: BinaryIO, size: int, config: Config) -> Iterator[Record | Reje
                 number += 1
             if number < first + group.num_rows:
                 raise ValueError(f"{number - first} rows of {group.num_rows} are there")
+        except BadRecordError as error:
+            yield Reject(number, error.reason, error.detail)
+            if error.reason == "decompression_bomb":
+                return
         except OSError as error:
             if error.errno is not None:  # the disk's error; Arrow's own is about the content
                 raise
             yield _damaged(number, index, error)
         except _Unreadable as error:
             yield _damaged(number, index, error)
-        except BadRecordError as error:
-            yield Reject(number, error.reason, error.detail)
-            if error.reason == "decompression_bomb":
-                return
         first += group.num_rows
 
 
@@ -215,17 +216,124 @@ def _damaged(number: int, group: int, error: Exception) -> Reject:
 
 
 def _columns(file: pq.ParquetFile, config: Config) -> list[str]:
-    """Paths of the columns to read."""
+    """Paths of the columns to read: names, and dotted ones for what is inside a struct."""
     try:
-        names = list(file.schema_arrow.names)
+        columns = [file.schema.column(i) for i in range(len(file.schema))]
+        paths = [column.path for column in columns if not column.max_repetition_level]
     except _Unreadable as error:
         raise BadRecordError("unreadable", f"the names of the columns: {error}") from error
-    texts = text_names(names, config)
-    if not texts:
-        raise missing(names, config, "column")
-    inside = config.text_field if config.text_field and texts[0] not in config.text_field else ""
-    del inside
-    return known_names(names, config)
+    if not text_names(paths, config):
+        raise missing(paths, config, "column")
+    return known_names(paths, config)
+
+
+def _group_rows(
+    file: pq.ParquetFile, source: BinaryIO, index: int, paths: Sequence[str]
+) -> Iterator[dict[str, Any]]:
+    """The rows of a row group: strings as bytes, other values as text or None."""
+    group = file.metadata.row_group(index)
+    chunks = [group.column(i) for i in range(group.num_columns)]
+    wanted = [chunk for chunk in chunks if chunk.path_in_schema in paths]
+    longest = sum(_check_pages(source, chunk) for chunk in wanted)
+    size = max(1, min(BATCH_ROWS, BATCH_BYTES // max(1, longest)))
+    left = group.num_rows
+    for batch in file.iter_batches(size, row_groups=[index], columns=paths, use_threads=False):
+        values = {path: _values(_column(batch, path)) for path in paths}
+        rows = min(left, batch.num_rows)  # more would take the numbers of the next group's
+        left -= rows
+        for row in range(rows):
+            yield {path: column[row] for path, column in values.items()}
+
+
+def _column(batch: pa.RecordBatch, path: str) -> pa.Array:
+    names = batch.schema.names
+    if path in names:
+        return batch.column(names.index(path))
+    name = next(name for name in names if path.startswith(f"{name}."))
+    return pc.struct_field(batch.column(names.index(name)), path[len(name) + 1 :].split("."))
+
+
+def _values(array: pa.Array) -> list[bytes | str | None]:
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    kind = array.type
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        array = array.cast(pa.large_binary())  # as Arrow does not look whether they are UTF-8
+        kind = array.type
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        return cast(list[bytes | str | None], array.to_pylist())
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        numbers = (None if v is None else str(v) for v in array.to_pylist())
+        return [None if v in {None, "nan", "NaN"} else Number(v) for v in numbers]
+    if pa.types.is_temporal(kind):
+        return [_iso(value) for value in array]
+    return [None] * len(array)
+
+
+def _iso(value: pa.Scalar) -> str | None:
+    """A time as ISO 8601 has it; None for what no calendar has."""
+    try:
+        if pa.types.is_timestamp(value.type) and value.type.unit == "ns":
+            value = value.cast(pa.timestamp("us", value.type.tz), safe=False)
+        time = value.as_py()
+    except (*_Unreadable, LookupError, OSError):  # beyond the year 9999, or a zone that is none
+        return None
+    return time.isoformat() if isinstance(time, datetime.date | datetime.time) else None
+
+
+# --- pages
+
+
+class _Page(NamedTuple):
+    kind: int
+    unpacked: int
+    end: int
+    """Where the next page begins."""
+
+
+def _check_pages(source: BinaryIO, chunk: pq.ColumnChunkMetaData) -> int:
+    """Bytes that a value of the column may take in memory: as many as its longest dictionary has.
+
+    Raises BadRecordError if a page is too large, ThriftError if its header is damaged.
+    """
+    offsets = [chunk.data_page_offset, chunk.dictionary_page_offset]
+    at = min(offset for offset in offsets if offset)
+    end = at + chunk.total_compressed_size
+    longest = pages = 0
+    while at < end:
+        page = _page(source, at)
+        at, pages = page.end, pages + 1
+        if page.unpacked > PAGE_BYTES or pages > MOST_PAGES:
+            raise BadRecordError(
+                "too_large",
+                f"a page of {page.unpacked >> 20} MiB; at most {PAGE_BYTES >> 20} are read:"
+                " write the table again with smaller pages",
+            )
+        if page.kind == DICTIONARY_PAGE:
+            longest = max(longest, page.unpacked)
+    return longest
+
+
+def _page(source: BinaryIO, at: int) -> _Page:
+    for size in PAGE_HEADER_BYTES:
+        source.seek(at)
+        head = source.read(size)
+        try:
+            fields, length = read_struct(head)
+        except CutShortError:
+            continue
+        kind, unpacked, packed = (_size(fields.get(n)) for n in (TYPE, UNPACKED, PACKED))
+        return _Page(kind, unpacked, at + length + packed)
+    raise ThriftError(f"no page header at byte {at}")
+
+
+def _size(value: object) -> int:
+    if type(value) is int and value >= 0:
+        return value
+    raise ThriftError("the header of a page lacks a size")
+
+
+# --- rows
 
 
 def _to_item(number: int, fields: dict[str, Any], config: Config) -> Record | Reject:
