@@ -107,7 +107,7 @@ def _decoded(file: TextFile, config: Config) -> Iterator[_Line]:
             yield _Line("", 0, too_large(config.max_document_chars))
             continue
         try:
-            text, damaged = decode_line(line, file.encoding)
+            text, damaged = decode_line(line, file)
         except UndecodableError as error:
             begun = True
             yield _Line("", 0, BadRecordError(error.reason, error.detail))
@@ -173,8 +173,6 @@ def _fields(row: "_Row", header: _Header) -> dict[str, str]:
     beyond_text = len(cells) - names.index(texts[0]) - 1
     if beyond_text < 0 or (beyond_text == 0 and len(cells) < len(names) and not row.closed):
         _refuse(row, names, "it may break off in the text; put cells in quotes")
-    if any("\0" in cell for cell in cells):
-        raise BadRecordError("bad_row", "NUL in a cell: no text has that; take the NULs out")
     return {
         name: cell
         for name, cell in zip(names, cells, strict=False)

@@ -18,6 +18,7 @@ import io
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any, BinaryIO, NamedTuple, cast
 
 import pyarrow as pa
@@ -35,7 +36,7 @@ from pipeline.readers.fields import (
     text_names,
     to_record,
 )
-from pipeline.readers.lines import decode_line
+from pipeline.readers.lines import TextFile, decode_line
 from pipeline.readers.thrift import CutShortError, ThriftError, read_struct
 from pipeline.records import Record, Reject
 
@@ -60,7 +61,11 @@ MOST_RATIO = MOST_RATIOS["zstd"]
 # The type of a page, and the fields of a page's header.
 DICTIONARY_PAGE = 2
 TYPE, UNPACKED, PACKED = 1, 2, 3
+# Those of the index, of a row group in it, of a column in that.
+ROW_GROUPS, COLUMNS, NUM_ROWS, COLUMN_METADATA = 4, 1, 3, 3
+PATH, CHUNK_SIZE, DATA_OFFSET, DICTIONARY_OFFSET = 3, 7, 9, 11
 
+_UTF_8 = TextFile("utf-8", b"", iter(()), "utf-8")  # what the format says that strings are in
 _Unreadable = (pa.ArrowException, ValueError, OverflowError, MemoryError, ThriftError)
 
 
@@ -75,8 +80,7 @@ def read_parquet(stream: BinaryIO, config: Config) -> Iterator[Record | Reject]:
     """
     try:
         with _seekable(stream) as source:
-            size = _check_footer(source)
-            yield from _rows(source, size, config)
+            yield from _rows(source, _index(source), config)
     except BadRecordError as error:
         yield Reject(None, error.reason, error.detail)
 
@@ -101,8 +105,30 @@ def _seekable(stream: BinaryIO) -> Iterator[BinaryIO]:
         yield cast(BinaryIO, spool)
 
 
-def _check_footer(source: BinaryIO) -> int:
-    """The size of the file."""
+class _Chunk(NamedTuple):
+    """A column in a row group."""
+
+    path: str
+    start: int
+    end: int
+
+
+class _Group(NamedTuple):
+    """A row group."""
+
+    rows: int
+    chunks: list[_Chunk]
+
+
+class _Index(NamedTuple):
+    """What the end of the file says of the rest."""
+
+    size: int
+    """Bytes of the file."""
+    groups: list[_Group]
+
+
+def _index(source: BinaryIO) -> _Index:
     size = source.seek(0, io.SEEK_END)
     if size == 0:
         raise BadRecordError("empty_file", "the file has no bytes")
@@ -116,7 +142,39 @@ def _check_footer(source: BinaryIO) -> int:
     if footer > FOOTER_BYTES:
         detail = f"an index of {footer >> 20} MiB; at most {FOOTER_BYTES >> 20} are read: split it"
         raise BadRecordError("too_large", detail)
-    return size
+    source.seek(size - TAIL_BYTES - footer)
+    try:
+        fields, _ = read_struct(_read_all(source, footer))
+        groups = [_group(group) for group in fields[ROW_GROUPS]]
+    except (ThriftError, LookupError, TypeError, ValueError) as error:
+        raise BadRecordError(
+            "unreadable", f"the index is damaged ({error}): get it again"
+        ) from error
+    rows = sum(group.rows for group in groups)
+    if rows * ROW_BYTES > max(FREE_BYTES, MOST_RATIO * size):
+        raise _bomb(size, rows * ROW_BYTES)
+    return _Index(size, groups)
+
+
+def _group(fields: dict[int, Any]) -> _Group:
+    chunks = [_chunk(chunk[COLUMN_METADATA]) for chunk in fields[COLUMNS]]
+    return _Group(_size(fields[NUM_ROWS]), chunks)
+
+
+def _chunk(fields: dict[int, Any]) -> _Chunk:
+    path = b".".join(fields[PATH]).decode()
+    offsets = [_size(fields[DATA_OFFSET]), _size(fields.get(DICTIONARY_OFFSET, 0))]
+    start = min(offset for offset in offsets if offset)
+    return _Chunk(path, start, start + _size(fields[CHUNK_SIZE]))
+
+
+def _read_all(source: BinaryIO, size: int) -> bytes:
+    """As many bytes, or as there are: a raw stream may return less than what was asked for."""
+    parts = []
+    while size and (block := source.read(min(size, BLOCK_BYTES))):
+        parts.append(block)
+        size -= len(block)
+    return b"".join(parts)
 
 
 class _Unclosing:
@@ -127,11 +185,7 @@ class _Unclosing:
         self.closed = False
 
     def read(self, size: int = -1, /) -> bytes:
-        parts = []
-        while size and (block := self._stream.read(size if size > 0 else BLOCK_BYTES)):
-            parts.append(block)  # a raw stream may return less than what was asked for
-            size -= len(block) if size > 0 else 0
-        return b"".join(parts)
+        return _read_all(self._stream, size) if size >= 0 else self._stream.read()
 
     def seek(self, offset: int, whence: int = 0, /) -> int:
         return self._stream.seek(offset, whence)
@@ -143,26 +197,24 @@ class _Unclosing:
         pass
 
 
-def _rows(source: BinaryIO, size: int, config: Config) -> Iterator[Record | Reject]:
-    file = _opened(source)
-    if not file.metadata.num_rows:
+def _rows(source: BinaryIO, index: _Index, config: Config) -> Iterator[Record | Reject]:
+    if not any(group.rows for group in index.groups):
         raise BadRecordError("empty_file", "the table has no row")
-    _check_claims(file.metadata, size)
-    columns = _columns(file, config)
-    spent = 0
-    first = 0
-    for index in range(file.metadata.num_row_groups):
-        group = file.metadata.row_group(index)
+    file = _opened(source)
+    paths = _paths(file, config)
+    spent = first = 0
+    for position, group in enumerate(index.groups):
         number = first
         try:
-            for fields in _group_rows(file, source, index, columns):
+            batch_rows = _check_pages(source, [c for c in group.chunks if c.path in paths])
+            for fields in _group_rows(file, position, group.rows, paths, batch_rows):
                 spent += ROW_BYTES + sum(len(v) for v in fields.values() if isinstance(v, bytes))
-                if spent > max(FREE_BYTES, MOST_RATIO * size):
-                    raise _bomb(size, spent)
+                if spent > max(FREE_BYTES, MOST_RATIO * index.size):
+                    raise _bomb(index.size, spent)
                 yield _to_item(number, fields, config)
                 number += 1
-            if number < first + group.num_rows:
-                raise ValueError(f"{number - first} rows of {group.num_rows} are there")
+            if number < first + group.rows:
+                raise ValueError(f"{number - first} rows of {group.rows} are there")
         except BadRecordError as error:
             yield Reject(number, error.reason, error.detail)
             if error.reason == "decompression_bomb":
@@ -170,10 +222,10 @@ def _rows(source: BinaryIO, size: int, config: Config) -> Iterator[Record | Reje
         except OSError as error:
             if error.errno is not None:  # the disk's error; Arrow's own is about the content
                 raise
-            yield _damaged(number, index, error)
+            yield _damaged(number, position, error)
         except _Unreadable as error:
-            yield _damaged(number, index, error)
-        first += group.num_rows
+            yield _damaged(number, position, error)
+        first += group.rows
 
 
 def _opened(source: BinaryIO) -> pq.ParquetFile:
@@ -193,15 +245,6 @@ def _opened(source: BinaryIO) -> pq.ParquetFile:
     raise BadRecordError("unreadable", f"the index cannot be read ({failure}): get it again")
 
 
-def _check_claims(metadata: pq.FileMetaData, size: int) -> None:
-    rows = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
-    if min(rows, default=0) < 0 or sum(rows) != metadata.num_rows:
-        detail = f"the index is damaged: {metadata.num_rows} rows, but {sum(rows)} in its groups"
-        raise BadRecordError("unreadable", detail)
-    if sum(rows) * ROW_BYTES > max(FREE_BYTES, MOST_RATIO * size):
-        raise _bomb(size, sum(rows) * ROW_BYTES)
-
-
 def _bomb(size: int, unpacked: int) -> BadRecordError:
     detail = f"{size} bytes of Parquet stand for {unpacked >> 20} MiB or more: no text is so dull"
     return BadRecordError("decompression_bomb", detail)
@@ -215,7 +258,7 @@ def _damaged(number: int, group: int, error: Exception) -> Reject:
 # --- columns
 
 
-def _columns(file: pq.ParquetFile, config: Config) -> list[str]:
+def _paths(file: pq.ParquetFile, config: Config) -> list[str]:
     """Paths of the columns to read: names, and dotted ones for what is inside a struct."""
     try:
         columns = [file.schema.column(i) for i in range(len(file.schema))]
@@ -228,16 +271,10 @@ def _columns(file: pq.ParquetFile, config: Config) -> list[str]:
 
 
 def _group_rows(
-    file: pq.ParquetFile, source: BinaryIO, index: int, paths: Sequence[str]
+    file: pq.ParquetFile, position: int, left: int, paths: Sequence[str], batch_rows: int
 ) -> Iterator[dict[str, Any]]:
     """The rows of a row group: strings as bytes, other values as text or None."""
-    group = file.metadata.row_group(index)
-    chunks = [group.column(i) for i in range(group.num_columns)]
-    wanted = [chunk for chunk in chunks if chunk.path_in_schema in paths]
-    longest = sum(_check_pages(source, chunk) for chunk in wanted)
-    size = max(1, min(BATCH_ROWS, BATCH_BYTES // max(1, longest)))
-    left = group.num_rows
-    for batch in file.iter_batches(size, row_groups=[index], columns=paths, use_threads=False):
+    for batch in file.iter_batches(batch_rows, [position], paths, use_threads=False):
         values = {path: _values(_column(batch, path)) for path in paths}
         rows = min(left, batch.num_rows)  # more would take the numbers of the next group's
         left -= rows
@@ -291,27 +328,31 @@ class _Page(NamedTuple):
     """Where the next page begins."""
 
 
-def _check_pages(source: BinaryIO, chunk: pq.ColumnChunkMetaData) -> int:
-    """Bytes that a value of the column may take in memory: as many as its longest dictionary has.
+def _check_pages(source: BinaryIO, chunks: Sequence[_Chunk]) -> int:
+    """How many rows to read at a time, from the headers of the pages.
 
     Raises BadRecordError if a page is too large, ThriftError if its header is damaged.
     """
-    offsets = [chunk.data_page_offset, chunk.dictionary_page_offset]
-    at = min(offset for offset in offsets if offset)
-    end = at + chunk.total_compressed_size
-    longest = pages = 0
-    while at < end:
-        page = _page(source, at)
-        at, pages = page.end, pages + 1
-        if page.unpacked > PAGE_BYTES or pages > MOST_PAGES:
+    longest = 0  # bytes that a row may take, if a dictionary has nothing but one word
+    for chunk in chunks:
+        pages = list(islice(_pages(source, chunk), MOST_PAGES + 1))
+        largest = max((page.unpacked for page in pages), default=0)
+        if largest > PAGE_BYTES or len(pages) > MOST_PAGES:
             raise BadRecordError(
                 "too_large",
-                f"a page of {page.unpacked >> 20} MiB; at most {PAGE_BYTES >> 20} are read:"
-                " write the table again with smaller pages",
+                f"{len(pages)} pages of up to {largest >> 20} MiB; at most {MOST_PAGES} of"
+                f" {PAGE_BYTES >> 20} are read: write the table again with usual pages",
             )
-        if page.kind == DICTIONARY_PAGE:
-            longest = max(longest, page.unpacked)
-    return longest
+        longest += max((page.unpacked for page in pages if page.kind == DICTIONARY_PAGE), default=0)
+    return max(1, min(BATCH_ROWS, BATCH_BYTES // max(1, longest)))
+
+
+def _pages(source: BinaryIO, chunk: _Chunk) -> Iterator[_Page]:
+    at = chunk.start
+    while at < chunk.end:
+        page = _page(source, at)
+        yield page
+        at = page.end
 
 
 def _page(source: BinaryIO, at: int) -> _Page:
@@ -342,7 +383,7 @@ def _to_item(number: int, fields: dict[str, Any], config: Config) -> Record | Re
         texts = text_names(fields, config)
         for name in texts:
             if isinstance(fields[name], bytes):
-                fields[name], wrong = decode_line(fields[name], "utf-8")
+                fields[name], wrong = decode_line(fields[name], _UTF_8)
                 damaged += wrong
         for name, value in fields.items():
             if isinstance(value, bytes):

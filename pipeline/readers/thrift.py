@@ -1,11 +1,12 @@
-"""Just enough of Thrift's compact protocol to read the header of a Parquet page.
+"""Just enough of Thrift's compact protocol to read the index and the page headers of Parquet.
 
-Arrow reads these headers as well, but tells them to nobody, and believes what they say of sizes.
+Arrow reads them as well. But it keeps the headers to itself, and believes what they say of sizes;
+and where an index is damaged, asking it for the columns of a row group may end the process.
 """
 
 from typing import Any
 
-MOST_DEPTH = 8  # page headers have 3
+MOST_DEPTH = 8  # the index has 6
 
 TRUE, FALSE, BYTE, I16, I32, I64, DOUBLE, BINARY, LIST, SET, MAP, STRUCT = range(1, 13)
 

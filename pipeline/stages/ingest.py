@@ -13,7 +13,7 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from pipeline.config import Config
-from pipeline.readers import COMPRESSIONS, READERS
+from pipeline.readers import ARCHIVES, COMPRESSIONS, READERS
 from pipeline.readers.compression import DamagedError
 from pipeline.records import Record, Reject
 from pipeline.schema import STAGE_COLUMNS, TABLES
@@ -138,6 +138,8 @@ def _escaped(character: str) -> str:
 
 
 def _unsupported(suffix: str) -> str:
+    if suffix in ARCHIVES:
+        return f"{suffix} is an archive of files: unpack it first, and name the folder as INPUT"
     found = f"no reader for {suffix}" if suffix else "the name has no suffix to tell the format"
     formats, compressions = ", ".join(READERS), ", ".join(COMPRESSIONS)
     return f"{found}; supported: {formats}, each also compressed as {compressions}"
