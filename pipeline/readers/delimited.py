@@ -112,7 +112,9 @@ def _decoded(file: TextFile, config: Config) -> Iterator[_Line]:
             begun = True
             yield _Line("", 0, BadRecordError(error.reason, error.detail))
             continue
-        begun = begun or not _is_blank(text)
+        if not begun:
+            text = text.removeprefix("\ufeff")
+            begun = not _is_blank(text)
         if begun:
             yield _Line(text, damaged)
 

@@ -66,7 +66,7 @@ def read_value(
             raise too_large(config.max_document_chars)
         text, damaged = decode_line(data, file)
         try:
-            fields = _parse(text)
+            fields = _parse(text.removeprefix("\ufeff"))
         except BadRecordError as error:
             if damaged:  # which is the reason, then
                 raise wrong_bytes(text[: text.index("\ufffd")], file.encoding) from error
@@ -79,7 +79,7 @@ def read_value(
 def is_object(data: bytes, file: TextFile) -> bool:
     """Whether the bytes are one JSON object, whole and good."""
     try:
-        _parse(decode_line(data, file)[0])
+        _parse(decode_line(data, file)[0].removeprefix("\ufeff"))
     except (BadRecordError, UndecodableError):
         return False
     return True

@@ -75,7 +75,7 @@ def longest_line(max_chars: int) -> int:
 
 
 def decode_line(line: bytes, file: TextFile) -> tuple[str, int]:
-    r"""A piece of ``file.content`` as text, less a byte order mark, and how many bytes are wrong.
+    r"""A piece of ``file.content`` as text, and how many of its bytes are wrong.
 
     Raises UndecodableError if that is too many.
 
@@ -86,7 +86,7 @@ def decode_line(line: bytes, file: TextFile) -> tuple[str, int]:
     try:
         text = line.decode(file.codec)
         if NUL not in text:
-            return text.removeprefix("\ufeff"), 0
+            return text, 0
         first = line.index(0)
     except UnicodeDecodeError as error:
         first = error.start
@@ -95,7 +95,7 @@ def decode_line(line: bytes, file: TextFile) -> tuple[str, int]:
         raise wrong_bytes(line[:first].decode(file.codec, "replace"), file.encoding)
     if file.encoding.startswith("utf-16"):  # where half a pair takes two bytes, not three
         damaged -= damaged // 3
-    return text.removeprefix("\ufeff"), damaged
+    return text, damaged
 
 
 def wrong_bytes(before: str, encoding: str) -> UndecodableError:
