@@ -108,6 +108,11 @@ STAGE_COLUMNS: Mapping[str, pa.Schema] = {
                 "share of text, less white space, in lines that stand earlier in it, too",
             ),
             field(
+                "shuffled",
+                pa.float32(),
+                "probability that the paragraphs are not in their original order",
+            ),
+            field(
                 "alignment",
                 struct_list(START, END, RAW_START, RAW_END),
                 "the edits that changed a length, in order; elsewhere text and raw go in step",
@@ -188,7 +193,7 @@ TABLES: Mapping[str, pa.Schema] = {
             ),
             field("han_share", pa.float32(), "Han characters of those that are not white space"),
             field("punctuation_share", pa.float32(), "punctuation marks of the same"),
-            *_of("normalise", "line_repetition"),
+            *_of("normalise", "line_repetition", "shuffled"),
             field(
                 "mean_sentence_chars",
                 pa.float32(),

@@ -1,11 +1,13 @@
 """What every stage, reader and detector must keep to, whichever is added."""
 
 import io
+import json
 import random
 import zlib
 from collections.abc import Mapping
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -181,13 +183,46 @@ def test_a_reader_yields_records_or_reasons_and_never_raises(suffix: str, sample
     assert numbers == sorted(set(numbers))
 
 
+def file_of(suffix: str, text: str) -> bytes:
+    """A file of one document, in the format of that suffix."""
+    page = f"<html><head><title>甲</title></head><body><p>{text}</p></body></html>"
+    response = f"HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n\r\n{page}"
+    if suffix in {".jsonl", ".ndjson", ".json"}:
+        return json.dumps({"text": text}).encode()
+    if suffix in {".csv", ".tsv"}:
+        return f"text\n{text}\n".encode()
+    if suffix == ".parquet":
+        pq.write_table(pa.table({"text": [text]}), file := io.BytesIO())
+        return file.getvalue()
+    if suffix == ".warc":
+        return warc_record("response", "application/http; msgtype=response", response)
+    if suffix == ".wet":
+        return warc_record("conversion", "text/plain", text)
+    return (page if "htm" in suffix else text).encode()
+
+
+def warc_record(kind: str, content_type: str, content: str) -> bytes:
+    head = (
+        f"WARC/1.0\r\nWARC-Type: {kind}\r\nWARC-Record-ID: <urn:uuid:1>\r\n"
+        "WARC-Date: 2021-01-30T00:00:00Z\r\nWARC-Target-URI: http://example.com/\r\n"
+        f"Content-Type: {content_type}\r\nContent-Length: {len(content.encode())}\r\n\r\n"
+    )
+    return f"{head}{content}\r\n\r\n".encode()
+
+
 @pytest.mark.parametrize("suffix", READERS)
-def test_a_reader_refuses_what_is_too_long(suffix: str) -> None:
-    stream = io.BytesIO(b'{"text": "' + "长".encode() * 5000 + b'"}')
-    config = Config(max_document_chars=1000)
-    [item] = load("ingest").ingest(f"a{suffix}", stream, config)
-    assert isinstance(item, Reject)
-    assert item.reason == "too_large"
+def test_a_reader_reads_what_is_long_and_refuses_what_is_too_long(suffix: str) -> None:
+    text = "河边的小桥修好了，昨天行人都很高兴。" * 300
+    for limit in (100_000, 1_000):
+        stream = io.BytesIO(file_of(suffix, text))
+        config = Config(max_document_chars=limit)
+        [item] = load("ingest").ingest(f"a{suffix}", stream, config)
+        if limit < len(text):
+            assert isinstance(item, Reject)
+            assert item.reason == "too_large"
+        else:
+            assert isinstance(item, Record)
+            assert item.raw == text
 
 
 # --- detectors

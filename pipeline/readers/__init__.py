@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 
 from pipeline.readers.compression import Decompressor, bunzip2, gunzip, unxz, unzstd
+from pipeline.readers.delimited import read_csv, read_tsv
+from pipeline.readers.json_file import read_json
 from pipeline.readers.jsonl import read_jsonl
+from pipeline.readers.parquet import read_parquet
 from pipeline.readers.txt import read_txt
 from pipeline.records import Reader
 
@@ -11,6 +14,10 @@ READERS: Mapping[str, Reader] = {
     ".txt": read_txt,
     ".jsonl": read_jsonl,
     ".ndjson": read_jsonl,
+    ".json": read_json,
+    ".csv": read_csv,
+    ".tsv": read_tsv,
+    ".parquet": read_parquet,
 }
 """By suffix, in lower case, after the suffix of the compression is taken off."""
 
@@ -21,3 +28,6 @@ COMPRESSIONS: Mapping[str, Decompressor] = {
     ".zst": unzstd,
 }
 """By last suffix, in lower case. Each works with every reader."""
+
+ARCHIVES = (".zip", ".tar", ".tgz", ".tbz2", ".txz", ".7z", ".rar")
+"""Of many files, by suffix. They are not opened: what they hold may be anything, and anywhere."""

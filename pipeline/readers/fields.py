@@ -158,7 +158,7 @@ def missing(names: Iterable[str], config: Config, what: str = "field") -> BadRec
     shown = [_shortened(name) for name, _ in zip(names, range(NAMES_SHOWN), strict=False)]
     found = f"the {what}s are: {', '.join(shown)}" if shown else f"there is no {what} at all"
     wanted = config.text_field or ", ".join(TEXT_FIELDS[:3])
-    detail = f"no {what} {wanted}; {found}. Name the right one with --set text_field=NAME"
+    detail = f"no {what} {wanted}: name the right one with --set text_field=NAME; {found}"
     return BadRecordError("missing_text", detail)
 
 

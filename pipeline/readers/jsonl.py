@@ -52,28 +52,37 @@ def read_lines(file: TextFile, config: Config) -> Iterator[Record | Reject]:
     for number, line in enumerate(split_lines(file.content, config.max_document_chars)):
         if line is None or line.strip():
             empty = False
-            yield read_value(number, line, file.encoding, config, f"line {number + 1}")
+            yield read_value(number, line, file, config, f"line {number + 1}")
     if empty:
         yield Reject(None, "empty_file", "the file has no line with anything on it")
 
 
 def read_value(
-    number: int, data: bytes | None, encoding: str, config: Config, where: str
+    number: int, data: bytes | None, file: TextFile, config: Config, where: str
 ) -> Record | Reject:
     """The record or reject for the bytes of one JSON value; None if they were too many to keep."""
     try:
         if data is None:
             raise too_large(config.max_document_chars)
-        text, damaged = decode_line(data, encoding)
+        text, damaged = decode_line(data, file)
         try:
-            fields = _parse(text)
+            fields = _parse(text.removeprefix("\ufeff"))
         except BadRecordError as error:
             if damaged:  # which is the reason, then
-                raise wrong_bytes(text[: text.index("\ufffd")], encoding) from error
+                raise wrong_bytes(text[: text.index("\ufffd")], file.encoding) from error
             raise
-        return to_record(number, fields, encoding, config, damaged)
+        return to_record(number, fields, file.encoding, config, damaged)
     except (BadRecordError, UndecodableError) as error:
         return Reject(number, error.reason, f"{where}: {error.detail}")
+
+
+def is_object(data: bytes, file: TextFile) -> bool:
+    """Whether the bytes are one JSON object, whole and good."""
+    try:
+        _parse(decode_line(data, file)[0].removeprefix("\ufeff"))
+    except (BadRecordError, UndecodableError):
+        return False
+    return True
 
 
 def _parse(text: str) -> dict[str, Any]:

@@ -18,6 +18,8 @@ ASCII_HEAD_BYTES = 16 << 20  # how long to wait for the first byte that tells so
 BYTES_PER_CHARACTER = 3
 BYTES_BESIDES_TEXT = 1 << 16
 
+NUL = "\0"
+
 
 class TextFile(NamedTuple):
     """A file of text that is being read."""
@@ -28,6 +30,8 @@ class TextFile(NamedTuple):
     content: Iterator[bytes]
     """All of it, in blocks. UTF-16 is rewritten as UTF-8, so that a line break is one byte; what
     was wrong in it stays wrong."""
+    codec: str
+    """What ``content`` is in."""
 
 
 def open_text(stream: BinaryIO) -> TextFile:
@@ -36,12 +40,21 @@ def open_text(stream: BinaryIO) -> TextFile:
     >>> open_text(io.BytesIO("这个问题".encode("gb18030"))).encoding
     'gb18030'
     """
-    head, content = _read_ahead(stream)
+    head, content = read_ahead(blocks(stream))
     refuse_binary(head)
     encoding = detect(head)
     if encoding.startswith("utf-16"):
-        content = _to_utf_8(content, encoding)
-    return TextFile(encoding, head, content)
+        return TextFile(encoding, head, _from_utf_16(content, encoding), "utf-8")
+    # The codec that takes off a mark is a slow one, and marks may stand elsewhere too.
+    codec = "utf-8" if encoding == "utf-8-sig" else encoding
+    return TextFile(encoding, head, content, codec)
+
+
+def as_utf_8(file: TextFile) -> TextFile:
+    """The same file with its content in UTF-8, so that `{` is one byte that is part of no other."""
+    if file.codec == "utf-8":
+        return file
+    return file._replace(content=_to_utf_8(file.content, file.codec), codec="utf-8")
 
 
 def split_lines(content: Iterable[bytes], max_chars: int) -> Iterator[bytes | None]:
@@ -61,26 +74,28 @@ def longest_line(max_chars: int) -> int:
     return BYTES_PER_CHARACTER * max_chars + BYTES_BESIDES_TEXT
 
 
-def decode_line(line: bytes, encoding: str) -> tuple[str, int]:
-    r"""A line of `TextFile.content` as text, less a byte order mark, and how many bytes are wrong.
+def decode_line(line: bytes, file: TextFile) -> tuple[str, int]:
+    r"""A piece of ``file.content`` as text, and how many of its bytes are wrong.
 
     Raises UndecodableError if that is too many.
 
-    >>> decode_line("正常".encode() + b"\xff" + "时间，没有时间".encode(), "utf-8")
+    >>> file = open_text(io.BytesIO(b""))
+    >>> decode_line("正常".encode() + b"\xff" + "时间，没有时间".encode(), file)
     ('正常�时间，没有时间', 1)
     """
-    # By here UTF-16 is UTF-8 (see `TextFile`), and the codec that takes off a mark is a slow one.
-    codec = "utf-8" if encoding.startswith("utf-") else encoding
     try:
-        return line.decode(codec).removeprefix("\ufeff"), 0
+        text = line.decode(file.codec)
+        if NUL not in text:
+            return text, 0
+        first = line.index(0)
     except UnicodeDecodeError as error:
         first = error.start
-    text, damaged = decode_damaged(line, codec)
+    text, damaged = decode_damaged(line, file.codec)
     if damaged > DAMAGED_SHARE * len(line):
-        raise wrong_bytes(line[:first].decode(codec, "replace"), encoding)
-    if encoding.startswith("utf-16"):  # where half a pair takes two bytes, not three
+        raise wrong_bytes(line[:first].decode(file.codec, "replace"), file.encoding)
+    if file.encoding.startswith("utf-16"):  # where half a pair takes two bytes, not three
         damaged -= damaged // 3
-    return text.removeprefix("\ufeff"), damaged
+    return text, damaged
 
 
 def wrong_bytes(before: str, encoding: str) -> UndecodableError:
@@ -93,7 +108,10 @@ def wrong_bytes(before: str, encoding: str) -> UndecodableError:
 
 
 def decode_damaged(data: bytes, encoding: str) -> tuple[str, int]:
-    """The text, with U+FFFD for each stretch of wrong bytes, and how many bytes are wrong."""
+    """The text, with U+FFFD for each stretch of wrong bytes, and how many bytes are wrong.
+
+    NULs are wrong too: no text has them, and crashes leave them.
+    """
     text = data.decode(encoding, "pipeline.keep_wrong_bytes")
     damaged = 0
 
@@ -106,27 +124,28 @@ def decode_damaged(data: bytes, encoding: str) -> tuple[str, int]:
 
 
 # A byte that is wrong, as half of a UTF-16 pair. No codec makes such a thing of what is right.
-_WRONG = re.compile("[\udc00-\udcff]+")
+_WRONG = re.compile("[\0\udc80-\udcff]+")
 
 
 def _keep_wrong_bytes(error: UnicodeError) -> tuple[str, int]:
+    """One at a time: what follows the first may be right, and be the quote that ends a string."""
     if not isinstance(error, UnicodeDecodeError):
         raise error
-    wrong = error.object[error.start : error.end]
-    return "".join(chr(0xDC00 + byte) for byte in wrong), error.end
+    return chr(0xDC00 | 0x80 | error.object[error.start]), error.start + 1
 
 
 codecs.register_error("pipeline.keep_wrong_bytes", _keep_wrong_bytes)
 
 
-def _read_ahead(stream: BinaryIO) -> tuple[bytes, Iterator[bytes]]:
-    """Enough of the stream to tell its encoding, and all of its blocks, those included."""
-    rest = blocks(stream)
+def read_ahead(
+    rest: Iterator[bytes], ascii_bytes: int = ASCII_HEAD_BYTES
+) -> tuple[bytes, Iterator[bytes]]:
+    """A megabyte, or up to ``ascii_bytes`` of ASCII; and all of the blocks, those included."""
     taken: list[bytes] = []
     failure: DamagedError | OSError | None = None
     size, ascii_only = 0, True
     try:
-        while size < (ASCII_HEAD_BYTES if ascii_only else HEAD_BYTES):
+        while size < (ascii_bytes if ascii_only else HEAD_BYTES):
             block = next(rest, b"")
             if not block:
                 break
@@ -153,9 +172,16 @@ def _skip_line(stream: "io.BufferedReader[BlockStream]") -> None:
         pass
 
 
-def _to_utf_8(content: Iterable[bytes], encoding: str) -> Iterator[bytes]:
+def _from_utf_16(content: Iterable[bytes], encoding: str) -> Iterator[bytes]:
     decoder = codecs.getincrementaldecoder(encoding)(errors="surrogatepass")
     for block in content:
         yield decoder.decode(block).encode("utf-8", "surrogatepass")
     if decoder.getstate()[0]:
         yield b"\xff"  # the file ends in mid-character
+
+
+def _to_utf_8(content: Iterable[bytes], codec: str) -> Iterator[bytes]:
+    decoder = codecs.getincrementaldecoder(codec)(errors="pipeline.keep_wrong_bytes")
+    for block in content:
+        yield decoder.decode(block).encode("utf-8", "surrogateescape")
+    yield decoder.decode(b"", final=True).encode("utf-8", "surrogateescape")

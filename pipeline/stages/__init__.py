@@ -57,7 +57,8 @@ STAGES: Mapping[str, Stage] = {
         reads=(
             *("source", "record", "record_id", "url", "encoding", "damaged", "raw"),
             *("script", "title", "published_at", "publisher", "author", "editor"),
-            *("text", "alignment", "edits", "text_hash", "line_repetition"),
+            *("text", "alignment", "edits", "text_hash"),
+            *("line_repetition", "shuffled"),
             *("flags", "n_flags", "spin_rate", "spun_probability", "perplexity", "sentences"),
         ),
         settings=("flag_probability", "restore_probability"),

@@ -13,7 +13,7 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from pipeline.config import Config
-from pipeline.readers import COMPRESSIONS, READERS
+from pipeline.readers import ARCHIVES, COMPRESSIONS, READERS
 from pipeline.readers.compression import DamagedError
 from pipeline.readers.sniffing import compression_of, format_of, peek
 from pipeline.records import Record, Reject
@@ -149,6 +149,8 @@ def _escaped(character: str) -> str:
 
 
 def _unsupported(suffix: str) -> str:
+    if suffix in ARCHIVES:
+        return f"{suffix} is an archive of files: unpack it first, and name the folder as INPUT"
     found = f"no reader for {suffix}" if suffix else "a hidden file"
     formats, compressions = ", ".join(READERS), ", ".join(COMPRESSIONS)
     return f"{found}; supported: {formats}, each also compressed as {compressions}"

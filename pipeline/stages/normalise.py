@@ -35,6 +35,7 @@ class Normalised(NamedTuple):
     text: str
     text_hash: str
     line_repetition: float
+    shuffled: float
     alignment: tuple[Edit, ...]
     edits: tuple[tuple[str, int], ...]
     """Each rule that fired, with the number of code points it changed or removed."""
@@ -70,6 +71,7 @@ def normalise(
         text=text,
         text_hash=text_hash(text),
         line_repetition=line_repetition(text),
+        shuffled=page.shuffled,
         alignment=alignment,
         edits=edits,
         lines=page.lines,

@@ -40,6 +40,7 @@ def document(number: int, raw: str, text: str, edits: list[Edit], ends: list[int
         "text": text,
         "text_hash": "0" * 32,
         "line_repetition": 0.25,
+        "shuffled": 0.25,
         "alignment": [edit._asdict() for edit in edits],
         "edits": [],
         "flags": [],
