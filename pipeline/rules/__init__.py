@@ -16,8 +16,8 @@ from pipeline.rules.white_space import white_space
 from pipeline.rules.width import width
 
 RULES: Mapping[str, Rule] = {
-    "mojibake": mojibake,  # first: the others take away characters that were bytes
-    "entities": entities,  # before all that an entity may stand for
+    "entities": entities,  # first: an entity may stand for anything that the others look for
+    "mojibake": mojibake,  # before those that take away characters, which may have been bytes
     "variants": variants,  # before white_space: one private-use code is a space
     "control": control,  # before line_ends: a zero-width character may part \r from \n
     "line_ends": line_ends,

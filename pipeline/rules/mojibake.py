@@ -12,8 +12,8 @@ A character that lost some of its bytes on the way (to ? or U+FFFD) cannot be to
 U+FFFD where what surrounds it is repaired. 锟斤拷, U+FFFD in UTF-8 read as GBK, says nothing, and
 stays.
 
-The first of the rules, as others take away characters that were bytes. On good text it costs a
-search for pairs of characters that hardly ever stand there.
+Runs before the rules that take away characters, as these may have been bytes. On good text it costs
+a search for pairs of characters that hardly ever stand there.
 """
 
 import re

@@ -38,8 +38,8 @@ Step = Callable[[str], Iterator[Replacement]]
 def punctuation(text: str) -> Rewrite:
     """Regularise what is certain.
 
-    >>> punctuation("涨了3。5%，，见www。example。com。P。S。他走了......又说--好！。").text
-    '涨了3.5%，见www.example.com。P.S.他走了……又说——好！'
+    >>> punctuation("涨了3。5%，，见www。example。com：P。S。他走了......又说--好！。").text
+    '涨了3.5%，见www.example.com：P.S.他走了……又说——好！'
     """
     rewrite = Rewrite(text)
     for step in STEPS:
@@ -80,8 +80,9 @@ def _points(text: str) -> Iterator[Replacement]:
 _WORD = f"{HAN_BASIC}A-Za-z0-9"
 _BEFORE = rf"(?<=[{_WORD}%％℃”’）》」』])"
 _AFTER = rf"(?=[{_WORD}“‘（《「『\n]|\Z)"
+_GOES_ON = rf"(?=[{_WORD}“‘（《「『])"  # no empty cells
 _TOO_MANY = re.compile(
-    rf"{_BEFORE}(?:(?P<twice>[，、；：])(?P=twice)|，,|,，)(?![，、；：。！？,….]){_AFTER}"
+    rf"{_BEFORE}(?:(?P<twice>[，、；：])(?P=twice)|，,|,，){_GOES_ON}"
     rf"|{_BEFORE}[，、；](?P<stop>。){_AFTER}"
     rf"|{_BEFORE}(?P<mark>[！？])。{_AFTER}"
     r"|。”(?P<again>。)(?![。，、；：！？…])"

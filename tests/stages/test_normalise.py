@@ -219,7 +219,7 @@ def reference(raw: str) -> list[Character]:
     here, before = [Character(char, at, at + 1) for at, char in enumerate(raw)], None
     while (text := _joined(here)) != before:
         before = text
-        here = _replaced(_replaced(here, mojibake), entities)
+        here = _replaced(_replaced(here, entities), mojibake)
         here = [one._replace(char=STANDARD.get(one.char, one.char)) for one in here]
         here = _seen(here)
         here = [o for at, o in enumerate(here) if o.char != "\r" or _char(here, at + 1) != "\n"]
