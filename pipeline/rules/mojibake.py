@@ -12,8 +12,8 @@ A character that lost some of its bytes on the way (to ? or U+FFFD) cannot be to
 U+FFFD where what surrounds it is repaired. 锟斤拷, U+FFFD in UTF-8 read as GBK, says nothing, and
 stays.
 
-The first of the rules, as others take away characters that were bytes. On good text it costs a
-search for pairs of characters that hardly ever stand there.
+Runs before the rules that take away characters, as these may have been bytes. On good text it costs
+a search for pairs of characters that hardly ever stand there.
 """
 
 import re
@@ -47,8 +47,8 @@ CJK = re.compile("[\u3000-\u303f\u3400-\u9fff\uff00-\uffef]")
 def mojibake(text: str) -> Rewrite:
     r"""Undo a wrong decoding, wherever it is certain.
 
-    >>> mojibake("标题：鏂伴椈缃戞柊\n\xc4\xfa\xba\xc3\xa3\xac\xca\xc0\xbd\xe7, æ–°é—»").text
-    '标题：新闻网新\n您好，世界, 新闻'
+    >>> mojibake("标题：鏂伴椈缃戞柊\n\xd6\xd0\xb9\xfa\xb5\xc4\xd0\xc2\xce\xc5, æ–°é—»").text
+    '标题：新闻网新\n中国的新闻, 新闻'
     """
     rewrite, done = Rewrite(text), set[str]()
     for _ in range(MOST_ROUNDS):

@@ -1,6 +1,14 @@
 """Which documents are converted, and what conversion must not touch."""
 
+import subprocess
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import opencc
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipeline.rules.script import aligned, converter, evidence, script, script_of, simplified
 
@@ -102,3 +110,66 @@ def test_a_word_is_protected_wherever_it_stands():
 )
 def test_aligned(text, converted, expected):
     assert aligned(text, converted) == expected
+
+
+# --- OpenCC's own dictionaries --------------------------------------------------------------------
+
+DICTIONARIES = (
+    *("TSCharacters", "TSPhrases", "TWVariantsRev", "TWVariantsRevPhrases"),
+    *("HKVariantsRev", "HKVariantsRevPhrases", "STCharacters", "TWVariants", "HKVariants"),
+)
+
+
+@cache
+def dictionary_keys() -> tuple[str, ...]:
+    """Everything that the conversions look up: dumped by the tool that OpenCC's wheel brings."""
+    clib = Path(opencc.__file__).with_name("clib")
+    tool = clib / "bin" / "opencc_dict"
+    if not tool.exists():
+        pytest.skip("this wheel of OpenCC brings no opencc_dict")
+    keys: set[str] = set()
+    with tempfile.TemporaryDirectory() as folder:
+        for name in DICTIONARIES:
+            source, dump = clib / "share" / "opencc" / f"{name}.ocd2", Path(folder) / name
+            arguments = ["-i", source, "-f", "ocd2", "-o", dump, "-t", "text"]
+            subprocess.run([tool, *arguments], check=True, capture_output=True)
+            lines = dump.read_text(encoding="utf-8").splitlines()
+            keys.update(line.split("\t")[0] for line in lines)
+    return tuple(sorted(keys))
+
+
+def test_the_dictionaries_are_all_there():
+    assert len(dictionary_keys()) > 6000
+    assert {"慰藉", "乾隆", "檢核", "避雷針", "薴"} <= set(dictionary_keys())
+
+
+@pytest.mark.parametrize("context", ["", "這裡說著", "衞生署說着", SIMPLIFIED])
+def test_no_key_of_a_dictionary_needs_two_conversions(context):
+    for key in dictionary_keys():
+        once = script(context + key)
+        assert script(once.text) == (once.text, 0, ()), key
+        assert len(once.text) == len(context + key)
+
+
+@given(st.data())
+@settings(max_examples=300, deadline=None)
+def test_no_text_of_keys_needs_two_conversions(data):
+    text = "".join(data.draw(st.lists(st.sampled_from(dictionary_keys()), max_size=20)))
+    once = script(text)
+    assert script(once.text) == (once.text, 0, ())
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "他看著著名的「着手」一書，說著",
+            "他看着著名的「着手」一书，说着",
+        ),  # a stray 着 in Taiwan's
+        ("隨著艱鉅的任務，他保持著想像", "随着艰巨的任务，他保持着想象"),
+        ("發揮著作用的座標與逕流", "发挥着作用的坐标与径流"),
+        ("土著的原著與作者所著的書", "土著的原著与作者所著的书"),
+    ],
+)
+def test_words_that_opencc_gets_wrong(text, expected):
+    assert simplified(text) == expected
