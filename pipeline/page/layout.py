@@ -125,10 +125,11 @@ def furnish(contents: Sequence[str], roles: Sequence[str]) -> list[str]:
         for at in _vouched(contents, roles, start, end):
             if roles[at] == "body":
                 found[at] = "boilerplate"
-    for at in range(min(_foot(contents, found), _comments(contents, found)), len(contents)):
+    for at in range(_foot(contents, found), len(contents)):
         if found[at] == "body":
             found[at] = "boilerplate"
-    return found
+    comments = _comments(contents, found)
+    return found[:comments] + ["boilerplate"] * (len(found) - comments)
 
 
 def _foot(contents: Sequence[str], roles: Sequence[str]) -> int:
@@ -149,12 +150,22 @@ def _is_paragraph(line: str, role: str) -> bool:
 def _comments(contents: Sequence[str], roles: Sequence[str]) -> int:
     """Where readers' comments begin, which last to the end of the page.
 
-    Several headings (热门评论, 最新评论) must have replies each: 评论 in a menu has none.
+    Several headings (热门评论, 最新评论) must have replies each: 评论 in a menu has none. Times of
+    replies are not believed to be the page's.
     """
     first = len(contents)
     headings = [at for at, line in enumerate(contents) if _opens_comments(line)]
+    if not headings:
+        return first
+    prose = next(
+        n
+        for n, (line, role) in enumerate(zip(contents, roles, strict=True))
+        if _is_prose(line, role)
+    )
     for at in reversed(headings):
-        replies = sum(roles[n] == "body" and _is_reply(contents[n]) for n in range(at, first))
+        if at < prose:
+            break
+        replies = sum(_is_reply(contents[n]) for n in range(at, first))
         if replies < FEWEST_REPLIES:
             break
         first = at
