@@ -69,7 +69,7 @@ _REPLY = re.compile(
     r"(?<!\d)\d{1,2}:\d\d(?!\d)|\d{1,3}\.\d{1,3}\.\d{1,3}\.[\d*]|\d楼|楼主|沙发|天前|小时前|分钟前"
 )
 _HEADING_TAIL = re.compile(
-    r"(?:TOP ?\d{1,3}|排行榜?|更多|\d{1,7} ?条|[>».…:： ]|[(（]\d{1,7}[)）])+$", re.IGNORECASE
+    r"(?:TOP ?\d{1,3}|更多|\d{1,7} ?条|[>».…:： ]|[(（]\d{1,7}[)）])+$", re.IGNORECASE
 )
 
 
@@ -102,7 +102,10 @@ def opens_list(line: str) -> bool:
 
 def _heading(line: str) -> str:
     bare = line.strip(DECORATION)
-    return bare if bare in _KNOWN else _HEADING_TAIL.sub("", bare)
+    if bare in HEADINGS or bare in COMMENTS:
+        return bare
+    short = _HEADING_TAIL.sub("", bare)
+    return short if short in HEADINGS else short.removesuffix("榜").removesuffix("排行")
 
 
 def _is_joined(line: str) -> bool:
