@@ -69,7 +69,7 @@ _REPLY = re.compile(
     r"(?<!\d)\d{1,2}:\d\d(?!\d)|\d{1,3}\.\d{1,3}\.\d{1,3}\.[\d*]|\d楼|楼主|沙发|天前|小时前|分钟前"
 )
 _HEADING_TAIL = re.compile(
-    r"(?:TOP ?\d{1,3}|排行榜?|更多|\d{1,7} ?条|[>».…:： ]|[(（]\d{1,7}[)）])+$", re.IGNORECASE
+    r"(?:TOP ?\d{1,3}|更多|\d{1,7} ?条|[>».…:： ]|[(（]\d{1,7}[)）])+$", re.IGNORECASE
 )
 
 
@@ -102,7 +102,10 @@ def opens_list(line: str) -> bool:
 
 def _heading(line: str) -> str:
     bare = line.strip(DECORATION)
-    return bare if bare in _KNOWN else _HEADING_TAIL.sub("", bare)
+    if bare in HEADINGS or bare in COMMENTS:
+        return bare
+    short = _HEADING_TAIL.sub("", bare)
+    return short if short in HEADINGS else short.removesuffix("榜").removesuffix("排行")
 
 
 def _is_joined(line: str) -> bool:
@@ -125,10 +128,11 @@ def furnish(contents: Sequence[str], roles: Sequence[str]) -> list[str]:
         for at in _vouched(contents, roles, start, end):
             if roles[at] == "body":
                 found[at] = "boilerplate"
-    for at in range(min(_foot(contents, found), _comments(contents, found)), len(contents)):
+    for at in range(_foot(contents, found), len(contents)):
         if found[at] == "body":
             found[at] = "boilerplate"
-    return found
+    comments = _comments(contents, found)
+    return found[:comments] + ["boilerplate"] * (len(found) - comments)
 
 
 def _foot(contents: Sequence[str], roles: Sequence[str]) -> int:
@@ -149,12 +153,22 @@ def _is_paragraph(line: str, role: str) -> bool:
 def _comments(contents: Sequence[str], roles: Sequence[str]) -> int:
     """Where readers' comments begin, which last to the end of the page.
 
-    Several headings (热门评论, 最新评论) must have replies each: 评论 in a menu has none.
+    Several headings (热门评论, 最新评论) must have replies each: 评论 in a menu has none. Times of
+    replies are not believed to be the page's.
     """
     first = len(contents)
     headings = [at for at, line in enumerate(contents) if _opens_comments(line)]
+    if not headings:
+        return first
+    prose = next(
+        n
+        for n, (line, role) in enumerate(zip(contents, roles, strict=True))
+        if _is_prose(line, role)
+    )
     for at in reversed(headings):
-        replies = sum(roles[n] == "body" and _is_reply(contents[n]) for n in range(at, first))
+        if at < prose:
+            break
+        replies = sum(_is_reply(contents[n]) for n in range(at, first))
         if replies < FEWEST_REPLIES:
             break
         first = at

@@ -102,8 +102,6 @@ UNKNOWN = frozenset(
 """Values that name nobody. 本站 and 网络 are said by the page, and stay as printed."""
 
 
-SPEAKERS = ("记者", "通讯员", "作者")
-"""In an interview they speak to its end: 记者：谢谢。"""
 LONGEST_LABEL = 12
 PLAIN_VALUE = re.compile(r"[A-Za-z0-9一-鿿《》·、 ]{2,24}")
 SURNAMES = (
@@ -111,6 +109,9 @@ SURNAMES = (
     "姚卢傅钟谭廖汪贾韦邹熊孟秦阎薛侯雷郝龚邵钱戴尹罗茅冼"
 )
 """The commonest, less those with which common words of two characters begin."""
+SPEAKERS = ("记者：", "记者:")
+SPEAKER = re.compile(rf"记者[:：] ?(?!(.)\1)[{SURNAMES}]")
+"""记者：张三 is a credit. In an interview 记者 speaks: 记者：是的, 记者：谢谢."""
 SURE_SURNAMES = "".join(sorted(set(SURNAMES) - set("黄周高林雷孟钱许何丁叶曾")))
 PERSON = re.compile(rf"[{SURNAMES}][一-鿿]{{2}}|[{SURE_SURNAMES}][一-鿿]")
 SIGNED = re.compile(rf"[(（]((?:{PERSON.pattern}))[)）]|(?:文|作者|撰文)[:：/] ?({NAME})")
@@ -131,7 +132,7 @@ def read_line(line: str, *, in_head: bool) -> Metadata | None:
     (('published', datetime.datetime(2021, 1, 30, 0, 0)),)
     >>> read_line("来源：近日有人说，这是真的。", in_head=True)
     """
-    if len(line) > LONGEST_LINE:
+    if len(line) > LONGEST_LINE or (line.startswith(SPEAKERS) and not SPEAKER.match(line)):
         return None
     if in_head and (byline := _byline(line)):
         return byline
@@ -207,7 +208,7 @@ def read_signature(line: str) -> Metadata | None:
         return None
     if found := SIGNED.fullmatch(line):
         return Metadata((("author", found[1] or found[2]),))
-    return None if line.startswith(SPEAKERS) else _byline(line)
+    return None if line.startswith("记者") else _byline(line)
 
 
 def is_person(line: str) -> bool:

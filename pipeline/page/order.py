@@ -122,11 +122,11 @@ def features(lines: Sequence[str]) -> Counter[str]:
 def _start(line: str) -> tuple[str, str]:
     """The kind of what a paragraph begins with, and its numeral if it is one of a series."""
     first = line[:1]
+    if first in _FIRST and (found := NUMERAL.match(line)) and (kind := found.lastgroup):
+        return (kind, found[kind]) if kind in SERIES else (kind, "")
     for cue in _CUES.get(first, ()):
         if line.startswith(cue):
             return CLASSES[cue], ""
-    if first in _FIRST and (found := NUMERAL.match(line)) and (kind := found.lastgroup):
-        return (kind, found[kind]) if kind in SERIES else (kind, "")
     if first in _QUOTES:
         return "quote", ""
     head = line[:24]

@@ -92,6 +92,28 @@ def test_values_are_bounded():
         ("二〇二一年一二月三十日", None),
         ("21-01-30", None),
         ("1821-01-30", None),
+        ("2021年1月30号", datetime(2021, 1, 30)),
+        ("2021年1月30日凌晨12:05", datetime(2021, 1, 30, 0, 5)),
+        ("2021年1月30日中午1:05", datetime(2021, 1, 30, 13, 5)),
+        ("2021-01-30 12:05 AM", datetime(2021, 1, 30, 0, 5)),
+        ("20210130050307", datetime(2021, 1, 30, 5, 3, 7)),
+        ("民国110年1月30日", datetime(2021, 1, 30)),
+        ("民國110-01-30 05:03", datetime(2021, 1, 30, 5, 3)),
+        ("Jan 30, 2021", datetime(2021, 1, 30)),
+        ("January 30th, 2021 5:03 pm", datetime(2021, 1, 30, 17, 3)),
+        ("Sat, 30 Jan 2021 05:03:22 +0800", datetime(2021, 1, 30, 5, 3, 22)),
+        ("9/17/2004 5:54:13 AM", datetime(2004, 9, 17, 5, 54, 13)),
+        ("17/9/2004", datetime(2004, 9, 17)),
+        ("1611954180", datetime(2021, 1, 30, 5, 3)),  # 2021-01-29T21:03Z
+        ("1611954180123", datetime(2021, 1, 30, 5, 3)),
+        ("1611954180.25", datetime(2021, 1, 30, 5, 3)),
+        ("7/5/2005", None),  # of May or of July
+        ("13812345678", None),  # a telephone number
+        ("May 2021", None),
+        ("农历正月初一", None),
+        ("二〇二一年十二月廿三", None),
+        ("昨天 05:03", None),
+        ("3小时前", None),
         ("", None),
     ],
 )
@@ -124,6 +146,17 @@ HOSTILE = [
         "a\n",
         "二〇二一年一",
     ),
+    *("评论\n", "相关阅读\n", "首页\n", "首页\n体育\n", "首页 | ", "新闻体育", "> > ", "12:05\n"),
+    *(
+        "发布时间：\n",
+        "第一、\n",
+        "一、",
+        "开码资料 ",
+        "微信：a",
+        "责任编辑：\n标题\n",
+        "《",
+        "30 Jan ",
+    ),
 ]
 
 
@@ -147,7 +180,10 @@ LABELLED = st.sampled_from(
 def test_no_arrangement_of_labels_and_numerals_is_too_odd(pieces: list[tuple[str, str]]) -> None:
     text = "".join(label + date for label, date in pieces)
     page = read_page(text)
-    assert all(text[line.start : line.end].strip() for line in page.lines)
+    assert [text[line.start : line.end] for line in page.lines] == [
+        line for line in text.split("\n") if line
+    ]
+    assert {line.role for line in page.lines} <= set(ROLES)
 
 
 @pytest.mark.parametrize(
