@@ -93,11 +93,11 @@ _STOPS_MEET = re.compile("。。+")
 MOST_STOPS_MEET = 2
 """Times in a document that 。。 is a slip. Whoever writes it more often means an ellipsis."""
 
-_MARKS_MEET = re.compile("[，、；：！？。][。，、；：,]|,，|”。")
+_MARKS_MEET = re.compile("[，、；：！？。][。，、；：,]")
 
 
 def _too_many(text: str) -> Iterator[Replacement]:
-    if not _MARKS_MEET.search(text):
+    if not (_MARKS_MEET.search(text) or ",，" in text or "。”。" in text):
         return
     is_slip = len(_STOPS_MEET.findall(text)) <= MOST_STOPS_MEET
     for found in _TOO_MANY.finditer(text):
@@ -136,7 +136,7 @@ def _dashes(text: str) -> Iterator[Replacement]:
 # --- Half width -----------------------------------------------------------------------------------
 
 _FULL = dict(zip(",;:?!", "，；：？！", strict=True))
-_HALF = re.compile(rf"(?<=[{HAN_BASIC}])[,;:?!](?=[{HAN_BASIC}])")
+_HALF = re.compile(rf"[,;:?!](?<=[{HAN_BASIC}].)(?=[{HAN_BASIC}])")  # the mark first: faster
 _FULL_WIDTH = re.compile("[，；：？！]")
 
 FEWEST_FULL = 8
