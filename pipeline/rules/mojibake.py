@@ -274,7 +274,7 @@ def _is_chinese(run: str, repairs: list[Replacement]) -> bool:
 
 # --- GBK or Big5 read as Latin-1 or Windows' ------------------------------------------------------
 
-_IN_PAIRS = re.compile("[\xa1-\xfe]{2}")
+_IN_PAIRS = re.compile("[\xa1-\xfe][\xa1-\xfe]")  # twice as fast as {2}
 _RUN_IN_PAIRS = re.compile(f"(?:[\x81-\x9f\xa1-\xfe][@-~\x80-\xfe{''.join(_SPECIAL)}])+")
 _LETTER = re.compile("[À-þ@-~]")
 _ONE_LETTER = re.compile("[À-þ][@-~]")  # as in née
