@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Mapping
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -180,9 +181,19 @@ def test_a_reader_yields_records_or_reasons_and_never_raises(suffix: str, sample
     assert numbers == sorted(set(numbers))
 
 
+def as_file(suffix: str, text: str) -> bytes:
+    """A file with one document, in the format of the suffix."""
+    if suffix == ".parquet":
+        sink = io.BytesIO()
+        pq.write_table(pa.table({"text": [text]}), sink)
+        return sink.getvalue()
+    header = "text\n" if suffix in {".csv", ".tsv"} else ""
+    return f'{header}{{"text": "{text}"}}'.encode()
+
+
 @pytest.mark.parametrize("suffix", READERS)
 def test_a_reader_refuses_what_is_too_long(suffix: str) -> None:
-    stream = io.BytesIO(b'{"text": "' + "长".encode() * 5000 + b'"}')
+    stream = io.BytesIO(as_file(suffix, "长" * 5000))
     config = Config(max_document_chars=1000)
     [item] = load("ingest").ingest(f"a{suffix}", stream, config)
     assert isinstance(item, Reject)
