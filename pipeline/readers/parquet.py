@@ -335,7 +335,7 @@ def _check_pages(source: BinaryIO, chunks: Sequence[_Chunk]) -> int:
 
     Raises BadRecordError if a page is too large, ThriftError if its header is damaged.
     """
-    rows = BATCH_ROWS
+    rows, words = BATCH_ROWS, 0
     share = BATCH_BYTES // max(1, len(chunks))
     for chunk in chunks:
         pages = list(islice(_pages(source, chunk), MOST_PAGES + 1))
@@ -346,20 +346,18 @@ def _check_pages(source: BinaryIO, chunks: Sequence[_Chunk]) -> int:
                 f"{len(pages)} pages of up to {largest >> 20} MiB; at most {MOST_PAGES} of"
                 f" {PAGE_BYTES >> 20} are read: write the table again with usual pages",
             )
-        rows = min(rows, _rows_within(share, pages))
-    return rows
+        rows = min(rows, _rows_within(share, [p for p in pages if p.kind != DICTIONARY_PAGE]))
+        # A dictionary may have nothing but one word, which all rows repeat.
+        words += max((page.unpacked for page in pages if page.kind == DICTIONARY_PAGE), default=0)
+    return max(1, min(rows, BATCH_BYTES // max(1, words)))
 
 
 def _rows_within(size: int, pages: Sequence[_Page]) -> int:
     """How many rows in a row take no more than so many bytes, wherever they begin; at least 1."""
-    # A dictionary may have nothing but one word, which all rows repeat.
-    words = max((page.unpacked for page in pages if page.kind == DICTIONARY_PAGE), default=0)
-    # Rows may begin and end in the middle of a page, and the last page may have few.
-    data = [page for page in pages if page.kind != DICTIONARY_PAGE]
-    largest = max((page.unpacked for page in data), default=0)
-    fewest = min((page.values for page in data[:-1]), default=BATCH_ROWS)
-    whole = size // max(1, largest) - 2
-    return max(1, min(BATCH_ROWS, size // max(1, words), whole * fewest))
+    # They may begin and end in the middle of a page, and the last page may have few.
+    largest = max((page.unpacked for page in pages), default=0)
+    fewest = min((page.values for page in pages[:-1]), default=BATCH_ROWS)
+    return max(1, (size // max(1, largest) - 2) * fewest)
 
 
 def _pages(source: BinaryIO, chunk: _Chunk) -> Iterator[_Page]:
