@@ -7,7 +7,7 @@ below counts that holds something.
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipeline.config import Config
 from pipeline.records import Record
@@ -78,6 +78,7 @@ DAMAGED_SHARE = 0.1
 """A text of which more characters are lost than this is not worth keeping."""
 
 LONGEST_NAME = 64  # a longer name is none of these, and not worth folding
+MOST_NAMES = 64  # of a row that is worth remembering
 NAMES_SHOWN = 8
 NAME_CHARS_SHOWN = 16
 
@@ -109,7 +110,9 @@ def to_record(
     check_text(text, config.max_document_chars)
     if damaged:
         _check_damage(text, encoding)
-    return Record(number, text, encoding, damaged=damaged, **_optional_of(fields, name))
+    return Record(
+        number, text, encoding, damaged=damaged, **_optional_of(fields, name, config.text_field)
+    )
 
 
 def _check_damage(text: str, encoding: str) -> None:
@@ -138,19 +141,54 @@ def text_names(names: Iterable[str], config: Config) -> list[str]:
     >>> text_names(["id", "meta"], Config(text_field="meta.text"))
     ['meta']
     """
-    if config.text_field:
-        given = list(names)
-        wanted = (config.text_field, config.text_field.split(".")[0])
-        return [name for w in wanted for name in given if _fold(name) == _fold(w)][:1]
-    ranked = [(_TEXT_RANKS[_fold(n)], n) for n in names if _fold(n) in _TEXT_RANKS]
-    return [name for _, name in sorted(ranked, key=lambda pair: pair[0])]
+    return list(_plan(tuple(names), config.text_field).texts)
 
 
 def known_names(names: Iterable[str], config: Config) -> list[str]:
     """Those of ``names`` that `to_record` looks at."""
-    given = list(names)
-    wanted = {*text_names(given, config)}
-    return [name for name in given if name in wanted or _fold(name) in _OPTIONAL_RANKS]
+    given = tuple(names)
+    plan = _plan(given, config.text_field)
+    wanted = {*plan.texts, *(name for _, found in plan.optional for name in found)}
+    return [name for name in given if name in wanted]
+
+
+class _Plan(NamedTuple):
+    """Where to look in a row with certain names."""
+
+    texts: tuple[str, ...]
+    """For the document, best first."""
+    optional: tuple[tuple[str, tuple[str, ...]], ...]
+    """For each attribute of a record, likewise."""
+
+
+def _plan(names: tuple[str, ...], text_field: str) -> _Plan:
+    """The plan, remembered if the names are such as a person gives: most rows have the same."""
+    if len(names) <= MOST_NAMES and all(len(name) <= LONGEST_NAME for name in names):
+        return _remembered_plan(names, text_field)
+    return _new_plan(names, text_field)
+
+
+def _new_plan(names: tuple[str, ...], text_field: str) -> _Plan:
+    ranked: dict[str, list[tuple[int, str]]] = {}
+    for name in names:
+        attribute, rank = _OPTIONAL_RANKS.get(_fold(name), ("", 0))
+        if attribute:
+            ranked.setdefault(attribute, []).append((rank, name))
+    optional = ((attribute, _by_rank(found)) for attribute, found in ranked.items())
+    if text_field:
+        wanted = (text_field, text_field.partition(".")[0])
+        texts = tuple(name for w in wanted for name in names if _fold(name) == _fold(w))[:1]
+    else:
+        folded = [(_TEXT_RANKS.get(_fold(name)), name) for name in names]
+        texts = _by_rank([(rank, name) for rank, name in folded if rank is not None])
+    return _Plan(texts, tuple(optional))
+
+
+_remembered_plan = lru_cache(maxsize=256)(_new_plan)
+
+
+def _by_rank(ranked: list[tuple[int, str]]) -> tuple[str, ...]:
+    return tuple(name for _, name in sorted(ranked, key=lambda pair: pair[0]))
 
 
 def missing(names: Iterable[str], config: Config, what: str = "field") -> BadRecordError:
@@ -209,17 +247,18 @@ def _at(fields: Mapping[str, Any], name: str, path: str) -> Any:
     return value
 
 
-def _optional_of(fields: Mapping[str, Any], text_name: str) -> dict[str, Any]:
-    found: dict[str, tuple[bool, int, str]] = {}
-    for name, value in fields.items():
-        ranked = _OPTIONAL_RANKS.get(_fold(name))
-        if ranked is None or name == text_name or not isinstance(value, str):
-            continue
-        attribute, rank = ranked
-        candidate = not value, rank, str(value)
-        if is_writable(value) and (attribute not in found or candidate < found[attribute]):
-            found[attribute] = candidate
-    return {attribute: value for attribute, (_, _, value) in found.items()}
+def _optional_of(
+    fields: Mapping[str, Any], text_name: str, text_field: str
+) -> dict[str, str | None]:
+    found: dict[str, str | None] = {}
+    for attribute, names in _plan(tuple(fields), text_field).optional:
+        for name in names:
+            value = fields[name]
+            if isinstance(value, str) and name != text_name and is_writable(value):
+                found[attribute] = str(value)
+                if value:
+                    break
+    return found
 
 
 def _fold(name: str) -> str:

@@ -16,7 +16,7 @@ from typing import BinaryIO, cast
 from pipeline.config import Config
 from pipeline.encodings import UndecodableError
 from pipeline.readers.compression import BLOCK_BYTES
-from pipeline.readers.jsonl import is_object, read_lines, read_value
+from pipeline.readers.jsonl import holds_fields, read_lines, read_value
 from pipeline.readers.lines import TextFile, as_utf_8, longest_line, open_text, read_ahead
 from pipeline.records import Record, Reject
 
@@ -43,8 +43,9 @@ def read_json(stream: BinaryIO, config: Config) -> Iterator[Record | Reject]:
         return
     head, content = read_ahead(file.content, BLOCK_BYTES)
     file = file._replace(content=content)
-    first, line_end, rest = head.lstrip(_BLANK).partition(b"\n")
-    if line_end and rest.strip(_BLANK) and is_object(first, file):
+    first, _, rest = head.lstrip(_BLANK).partition(b"\n")
+    # An object that is laid out in lines has none of its own on the first, but for `{}`.
+    if rest.strip(_BLANK) and holds_fields(first, file):
         yield from read_lines(file, config)
     else:
         yield from _read_values(file, config)
@@ -83,7 +84,9 @@ class _Values:
             while at < len(data):
                 if self._in_string:
                     at = cast(re.Match[bytes], _STRING.match(data, at)).end()
-                    if data[at:] == BACKSLASH:  # what it escapes is in the next block
+                    if at == len(data) - 1 and data.endswith(
+                        BACKSLASH
+                    ):  # what it escapes is in the next block
                         data, escape = data[:at], BACKSLASH
                     elif at < len(data):
                         self._in_string = False
@@ -91,25 +94,26 @@ class _Values:
                     continue
                 found = (_DEEP if self._depth else _SHALLOW).search(data, at)
                 at = found.end() if found else len(data)
-                end = self._end(found[0], data[start : at - 1], at) if found else None
+                end = self._end(found[0], data, start, at) if found else None
                 if end is not None:
                     yield from self._value(data[start:end])
                     start = at
             self._keep(data[start:])
         yield from self._value(escape)
 
-    def _end(self, mark: bytes, before: bytes, at: int) -> int | None:
-        """Where a value ends that ends at this mark, which itself ends at ``at``."""
+    def _end(self, mark: bytes, data: bytes, start: int, at: int) -> int | None:
+        """Where a value from ``start`` ends, if it does at this mark, which ends at ``at``."""
         if mark == b'"':
             self._in_string = True
             return None
         if self._depth:
             self._depth += 1 if mark in b"[{" else -1
             return None if self._depth else at
-        if mark == b"[" and not self.in_array and not self._size and not before.strip(_BLANK):
-            self.in_array = True
-            return at - 1
         if mark in b"[{":
+            begun = self._size or self.in_array or data[start : at - 1].strip(_BLANK)
+            if mark == b"[" and not begun:
+                self.in_array = True
+                return at - 1
             self._depth = 1
             return None
         if mark == b"]" and self.in_array:

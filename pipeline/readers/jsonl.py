@@ -76,13 +76,12 @@ def read_value(
         return Reject(number, error.reason, f"{where}: {error.detail}")
 
 
-def is_object(data: bytes, file: TextFile) -> bool:
-    """Whether the bytes are one JSON object, whole and good."""
+def holds_fields(data: bytes, file: TextFile) -> bool:
+    """Whether the bytes are one JSON object, whole and with something in it."""
     try:
-        _parse(decode_line(data, file)[0].removeprefix("\ufeff"))
+        return bool(_parse(decode_line(data, file)[0].removeprefix("\ufeff")))
     except (BadRecordError, UndecodableError):
         return False
-    return True
 
 
 def _parse(text: str) -> dict[str, Any]:

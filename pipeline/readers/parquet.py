@@ -9,8 +9,7 @@
 
 A few bytes of Parquet may stand for gigabytes: a page that is all one byte, a dictionary with one
 long word that a run of a billion indices repeats. So the headers of the pages are read before the
-pages; and as many rows are read at a time as `BATCH_BYTES` can hold if each were the longest that
-the dictionary may have.
+pages; and as many rows are read at a time as `BATCH_BYTES` can hold at worst.
 """
 
 import datetime
@@ -53,14 +52,15 @@ PAGE_BYTES = 128 << 20  # most writers close a page at 1 MiB; one is held unpack
 MOST_PAGES = 100_000  # of a column in a row group
 PAGE_HEADER_BYTES = (1 << 10, 1 << 16, 1 << 20)  # as they may hold the least and greatest value
 
-BATCH_BYTES = 64 << 20
+BATCH_BYTES = 128 << 20  # for all columns
 BATCH_ROWS = 512
 ROW_BYTES = 64  # what a row costs us, even one that is null
 MOST_RATIO = MOST_RATIOS["zstd"]
 
 # The type of a page, and the fields of a page's header.
 DICTIONARY_PAGE = 2
-TYPE, UNPACKED, PACKED = 1, 2, 3
+TYPE, UNPACKED, PACKED, DATA_V1, DATA_V2 = 1, 2, 3, 5, 8
+NUM_VALUES = 1  # in either of the last two
 # Those of the index, of a row group in it, of a column in that.
 ROW_GROUPS, COLUMNS, NUM_ROWS, COLUMN_METADATA = 4, 1, 3, 3
 PATH, CHUNK_SIZE, DATA_OFFSET, DICTIONARY_OFFSET = 3, 7, 9, 11
@@ -325,6 +325,7 @@ def _iso(value: pa.Scalar) -> str | None:
 class _Page(NamedTuple):
     kind: int
     unpacked: int
+    values: int
     end: int
     """Where the next page begins."""
 
@@ -334,7 +335,8 @@ def _check_pages(source: BinaryIO, chunks: Sequence[_Chunk]) -> int:
 
     Raises BadRecordError if a page is too large, ThriftError if its header is damaged.
     """
-    longest = 0  # bytes that a row may take, if a dictionary has nothing but one word
+    rows, words = BATCH_ROWS, 0
+    share = BATCH_BYTES // max(1, len(chunks))
     for chunk in chunks:
         pages = list(islice(_pages(source, chunk), MOST_PAGES + 1))
         largest = max((page.unpacked for page in pages), default=0)
@@ -344,8 +346,18 @@ def _check_pages(source: BinaryIO, chunks: Sequence[_Chunk]) -> int:
                 f"{len(pages)} pages of up to {largest >> 20} MiB; at most {MOST_PAGES} of"
                 f" {PAGE_BYTES >> 20} are read: write the table again with usual pages",
             )
-        longest += max((page.unpacked for page in pages if page.kind == DICTIONARY_PAGE), default=0)
-    return max(1, min(BATCH_ROWS, BATCH_BYTES // max(1, longest)))
+        rows = min(rows, _rows_within(share, [p for p in pages if p.kind != DICTIONARY_PAGE]))
+        # A dictionary may have nothing but one word, which all rows repeat.
+        words += max((page.unpacked for page in pages if page.kind == DICTIONARY_PAGE), default=0)
+    return max(1, min(rows, BATCH_BYTES // max(1, words)))
+
+
+def _rows_within(size: int, pages: Sequence[_Page]) -> int:
+    """How many rows in a row take no more than so many bytes, wherever they begin; at least 1."""
+    # They may begin and end in the middle of a page, and the last page may have few.
+    largest = max((page.unpacked for page in pages), default=0)
+    fewest = min((page.values for page in pages[:-1]), default=BATCH_ROWS)
+    return max(1, (size // max(1, largest) - 2) * fewest)
 
 
 def _pages(source: BinaryIO, chunk: _Chunk) -> Iterator[_Page]:
@@ -365,7 +377,9 @@ def _page(source: BinaryIO, at: int) -> _Page:
         except CutShortError:
             continue
         kind, unpacked, packed = (_size(fields.get(n)) for n in (TYPE, UNPACKED, PACKED))
-        return _Page(kind, unpacked, at + length + packed)
+        data = fields.get(DATA_V1) or fields.get(DATA_V2)
+        values = data.get(NUM_VALUES) if isinstance(data, dict) else 0
+        return _Page(kind, unpacked, _size(values), at + length + packed)
     raise ThriftError(f"no page header at byte {at}")
 
 
