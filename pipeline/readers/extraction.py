@@ -53,7 +53,7 @@ SENTENCE_MARK = re.compile("[。！？!?；;，,…]")
 SPACE = re.compile(r"\s+")
 
 _UNSEEN = """
-head script style noscript object embed applet iframe frame frameset select textarea template svg
+head title script style noscript object embed applet iframe frame frameset select textarea template svg
 math canvas audio video map input img
 """
 _EMPHASIS = """
@@ -225,8 +225,8 @@ def _known(tag: str) -> str:
 def main_text(page: Visible) -> str:
     r"""The article, a line for each of its paragraphs; empty if the page has none.
 
-    >>> text = "<a>首页</a><p>今天天气很好，我们出去玩。<br>玩到了天黑，才回到家里。<p><a>下一页</a>"
-    >>> main_text(visible(parse(text)))
+    >>> text = "<p>今天天气很好，我们出去玩。<br>玩到了天黑，才回到家里。"
+    >>> main_text(visible(parse(f"<a>首页</a>{text}<p><a>下一页</a>")))
     '今天天气很好，我们出去玩。\n玩到了天黑，才回到家里。'
     """
     lines = [line for line in _extracted(page.markup).split("\n") if line.strip()]

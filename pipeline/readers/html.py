@@ -36,7 +36,7 @@ MOST_DAMAGED = 0.01
 """Of the bytes that are not ASCII. Beyond it the page is in some other encoding."""
 
 DECLARED = re.compile(
-    rb"""(?:charset|encoding)\s{0,9}=\s{0,9}["']?\s{0,9}([a-z0-9_:.-]{2,40})""", re.I
+    rb"""(?:charset|encoding)\s{0,9}=\s{0,9}["']?\s{0,9}([a-z0-9_:.-]{2,40})""", re.IGNORECASE
 )
 REPLACEMENTS = re.compile("\ufffd+")
 NOT_ASCII = re.compile(rb"[\x80-\xff]")
