@@ -53,8 +53,8 @@ SENTENCE_MARK = re.compile("[。！？!?；;，,…]")
 SPACE = re.compile(r"\s+")
 
 _UNSEEN = """
-head title script style noscript object embed applet iframe frame frameset select textarea template svg
-math canvas audio video map input img
+head title script style noscript object embed applet iframe frame frameset select textarea template
+svg math canvas audio video map input img
 """
 _EMPHASIS = """
 b i u s font strong em big small tt strike nobr code acronym abbr cite q ins del sub sup bdo kbd

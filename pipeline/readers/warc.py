@@ -19,8 +19,8 @@ fastwarc, twice as fast, panics on a stream that cannot seek.
 import io
 import re
 import zlib
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, TypeAlias
 
 from pipeline.config import Config
 from pipeline.encodings import UndecodableError, decode
@@ -53,7 +53,7 @@ LOOKS_LIKE_HTML = re.compile(
 GZIP, ZLIB, RAW_DEFLATE = 31, 15, -15  # what zlib calls them
 
 
-_Archive = io.BufferedReader[BlockStream] if TYPE_CHECKING else io.BufferedReader
+_Archive: TypeAlias = "io.BufferedReader[BlockStream]"
 
 
 class _Content(NamedTuple):
@@ -94,7 +94,7 @@ class _TruncatedError(Exception):
 
 
 class _BrokenError(Exception):
-    """This is no record, and where the next begins is not known."""
+    """What is no record; where the next begins is not known."""
 
 
 def _next_line(archive: _Archive, *, anywhere: bool) -> bytes:
@@ -186,7 +186,7 @@ def _cut(expected: int, found: int) -> str:
 
 def _content(kind: str, headers: "StatusAndHeaders", data: bytes, most: int) -> _Content:
     """What a record holds: for an HTTP response its body, unpacked."""
-    mime = headers.get_header("Content-Type", "")
+    mime = headers.get_header("Content-Type", "text/plain" if kind == "conversion" else "")
     if kind != "response" or not data.startswith(b"HTTP/"):
         return _Content(data, *_mime(mime))
     end = HEADER_END.search(data, 0, LONGEST_HEADER)
@@ -211,7 +211,7 @@ def _not_a_page(detail: str) -> _NoPageError:
 
 def _mime(header: str) -> tuple[str, str | None]:
     charset = CHARSET.search(header)
-    return header.split(";")[0].strip().lower(), charset[1] if charset else None
+    return header.partition(";")[0].strip().lower(), charset[1] if charset else None
 
 
 def _joined(body: bytes) -> bytes:
