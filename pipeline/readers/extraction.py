@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from lxml.etree import _Element
 
 # Worst cases found, one core: 300,000 empty tags take 2 s and 250 MB, whatever they are.
+MAX_MARKUP = 10_000_000
+"""Characters of a page, mark-up and all. They take up to 5 s and 350 MB."""
 MAX_TAGS = 300_000
 """Signs `<` in a page. The largest of 37 news pages has 6,000, an index of 50,000 links 110,000."""
 MAX_ATTRIBUTES = 2_000
@@ -128,6 +130,8 @@ def parse(markup: str) -> "_Element":
 
 
 def _refuse_disproportion(markup: str) -> None:
+    if len(markup) > MAX_MARKUP:
+        raise PageError("too_large", f"more than {MAX_MARKUP} characters with mark-up: split it")
     tags = markup.count("<")
     if tags > MAX_TAGS:
         raise PageError("too_large", f"{tags} tags, more than {MAX_TAGS}: split the page")
@@ -244,17 +248,24 @@ def main_text(page: Visible) -> str:
 def _extracted(markup: str) -> str:
     from resiliparse.extract.html2text import extract_plain_text  # noqa: PLC0415  # as above
 
-    text: str = extract_plain_text(
-        markup,
-        preserve_formatting=True,
-        main_content=True,
-        list_bullets=False,
-        alt_texts=False,
-        links=False,
-        form_fields=False,
-        noscript=False,
-        comments=False,
-    )
+    try:
+        text: str = extract_plain_text(
+            markup,
+            preserve_formatting=True,
+            main_content=True,
+            list_bullets=False,
+            alt_texts=False,
+            links=False,
+            form_fields=False,
+            noscript=False,
+            comments=False,
+        )
+    except BaseException as error:
+        # It documents no errors, but is written in Rust: there a bug is a panic, which Python sees
+        # as a class of its own that is no Exception. One page must not end the run.
+        if type(error).__name__ != "PanicException":
+            raise
+        raise PageError("unreadable", f"the extractor fails on this page: {error}") from error
     return text
 
 

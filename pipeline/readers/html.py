@@ -21,7 +21,7 @@ from pipeline.encodings import (
     likelihood,
 )
 from pipeline.readers.compression import BLOCK_BYTES
-from pipeline.readers.extraction import PageError, main_text, parse, visible
+from pipeline.readers.extraction import MAX_MARKUP, PageError, main_text, parse, visible
 from pipeline.readers.page_metadata import read_metadata
 from pipeline.records import Record, Reject
 
@@ -61,7 +61,7 @@ def read_html(stream: BinaryIO, config: Config) -> Iterator[Record | Reject]:
     >>> record.title, record.raw, record.encoding
     ('小桥', '昨天，小桥终于修好了。', 'gb18030')
     """
-    most = config.max_document_chars * MOST_BYTES_PER_CHARACTER
+    most = min(config.max_document_chars, MAX_MARKUP) * MOST_BYTES_PER_CHARACTER
     data = _read_at_most(stream, most + 1)
     if not data.strip():
         yield Reject(None, "empty_file", f"nothing but white space, {len(data)} bytes")
@@ -74,7 +74,7 @@ def read_page_bytes(
     data: bytes, record: int, config: Config, declared: str | None = None
 ) -> Record | Reject:
     """The document in a page. ``declared`` is the encoding that the server named, if it did."""
-    max_chars = config.max_document_chars
+    max_chars = min(config.max_document_chars, MAX_MARKUP)
     try:
         if len(data) > max_chars * MOST_BYTES_PER_CHARACTER:
             raise _too_large(max_chars)
@@ -103,7 +103,7 @@ def decode_page(data: bytes, declared: str | None = None) -> tuple[str, str, int
     if data.count(0) < len(data) // 8:  # UTF-16 has one for each sign of mark-up
         data = data.replace(b"\0", b"")
     try:
-        text, encoding, damaged = *decode(data)[:2], 0
+        text, encoding, damaged = (*decode(data), 0)[:3]
     except UndecodableError as error:
         if error.reason != "undecodable":
             raise
@@ -159,5 +159,5 @@ def _read_at_most(stream: BinaryIO, size: int) -> bytes:
 
 
 def _too_large(max_chars: int) -> PageError:
-    detail = f"more than {max_chars} characters: split the page, or raise max_document_chars"
+    detail = f"more than {max_chars} characters: split the page"
     return PageError("too_large", detail)

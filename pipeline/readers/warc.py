@@ -159,7 +159,9 @@ def _warc_headers(archive: _Archive, line: bytes) -> "StatusAndHeaders":
     raise _TruncatedError("the file ends within the header of a record: get it again")
 
 
-def _headers(data: bytes, protocols: tuple[str, ...], error: type[Exception]) -> "StatusAndHeaders":
+def _headers(
+    data: bytes, protocols: tuple[str, ...], error: Callable[[str], Exception]
+) -> "StatusAndHeaders":
     from warcio.statusandheaders import (  # noqa: PLC0415  # for those who read archives
         StatusAndHeadersParser,
         StatusAndHeadersParserException,
