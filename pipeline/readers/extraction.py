@@ -39,8 +39,10 @@ PROSE_CHARACTERS = 10
 """A line with that many, and a punctuation mark among them, is prose."""
 LINE_CAP = 300
 """A paragraph counts no more than this: one long notice must not outweigh an article."""
-PENALTY = 40
-"""Of a line of links. It lets an article pass over two captions, but not over a menu."""
+LINK_PENALTY = 40
+"""Of a line with links: an article passes over one or two, but not over a menu."""
+LINE_PENALTY = 5
+"""Of another line that is no prose: a heading, a caption, a row of a table, 责任编辑."""
 LEAST_KEPT = 0.3
 """If the run holds a smaller share of the text, the page is a list, a table or a programme, and
 the whole main content is kept."""
@@ -297,7 +299,7 @@ def _score(line: str, own: int, linked: int) -> int:
         return min(own, LINE_CAP)
     if own == linked == 0:
         return 0
-    return -PENALTY if linked >= own else -PENALTY // 2
+    return -LINK_PENALTY if linked else -LINE_PENALTY
 
 
 def _is_prose(line: str, own: int, linked: int) -> bool:

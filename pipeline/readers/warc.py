@@ -36,7 +36,8 @@ PROTOCOLS = ("WARC/",)
 HTTP = ("HTTP/",)
 LONGEST_HEADER = 1 << 16
 """Bytes of the header of a record, and of that of HTTP: a cookie may take 4,096."""
-STEP_BYTES = 1 << 16
+PIECE_BYTES, STEP_BYTES = 1 << 10, 1 << 16
+"""How much of brotli is read, and unpacked, at a time."""
 BOMB_RATIO = 200
 """A page that grows more than that when it is unpacked is one. Plain Chinese shrinks to 1/3; the
 emptiest of templates to 1/30."""
@@ -226,53 +227,65 @@ def _joined(body: bytes) -> bytes:
 
 def _unpacked(body: bytes, encoding: str, most: int) -> bytes:
     """A body unpacked, in bounded memory. One that is not packed, whatever is said, is left."""
+    if encoding in ("", "identity", "utf-8"):
+        return body
     if encoding in ("gzip", "x-gzip"):
         if not body.startswith(b"\x1f\x8b"):
             return body
-        unpack = zlib.decompressobj(GZIP).decompress
+        unpacked, used, is_whole = _inflated(body, GZIP, most)
     elif encoding == "deflate":
-        unpack = zlib.decompressobj(ZLIB if _has_zlib_header(body) else RAW_DEFLATE).decompress
+        unpacked, used, is_whole = _inflated(
+            body, ZLIB if _has_zlib_header(body) else RAW_DEFLATE, most
+        )
     elif encoding == "br":
-        return _unbrotlied(body, most)
-    elif encoding in ("", "identity", "utf-8"):
-        return body
+        unpacked, used, is_whole = _unbrotlied(body, most)
     else:
         raise _not_a_page(f"content encoding {encoding[:20]}, which is not supported")
+    if len(unpacked) > BOMB_RATIO * used and len(unpacked) > most:
+        raise _NoPageError(
+            "decompression_bomb", f"{used} bytes of {encoding} become {len(unpacked)}"
+        )
+    if len(unpacked) > most:
+        raise _NoPageError("too_large", f"more than {most} bytes: raise max_document_chars")
+    if not is_whole:
+        raise _NoPageError("truncated", f"the body, in {encoding}, ends in mid-stream")
+    return unpacked
+
+
+def _inflated(body: bytes, kind: int, most: int) -> tuple[bytes, int, bool]:
+    """The body unpacked, up to a byte too many; the bytes that it took; whether it is whole."""
+    unpacker = zlib.decompressobj(kind)
     try:
-        unpacked = unpack(body, most + 1)
+        unpacked = unpacker.decompress(body, most + 1)
     except zlib.error as error:
-        raise _NoPageError("truncated", f"the body is no {encoding}: {error}") from error
-    return _bounded(unpacked, body, most)
+        raise _NoPageError("truncated", f"the body cannot be unpacked: {error}") from error
+    return unpacked, len(body) - len(unpacker.unconsumed_tail), unpacker.eof
 
 
 def _has_zlib_header(body: bytes) -> bool:
     return len(body) >= 2 and body[0] & 0x0F == 8 and int.from_bytes(body[:2], "big") % 31 == 0
 
 
-def _unbrotlied(body: bytes, most: int) -> bytes:
+def _unbrotlied(body: bytes, most: int) -> tuple[bytes, int, bool]:
+    """The same of a body in brotli, of which a few bytes may become gigabytes."""
     import brotli  # noqa: PLC0415  # as above
 
-    decompressor = brotli.Decompressor()
-    parts, size, rest = [], 0, body
+    unpacker = brotli.Decompressor()
+    parts: list[bytes] = []
+    size = used = 0
     try:
-        while size <= most:
-            part = decompressor.process(rest, output_buffer_limit=STEP_BYTES)
-            rest = b""
-            parts.append(part)
-            size += len(part)
-            if decompressor.is_finished() or (not part and decompressor.can_accept_more_data()):
-                break
+        while size <= most and not unpacker.is_finished():
+            given = b""
+            if unpacker.can_accept_more_data():
+                given = body[used : used + PIECE_BYTES]
+                used += len(given)
+                if not given:
+                    break
+            parts.append(unpacker.process(given, output_buffer_limit=STEP_BYTES))
+            size += len(parts[-1])
     except brotli.error as error:
-        raise _NoPageError("truncated", f"the body is no brotli: {error}") from error
-    return _bounded(b"".join(parts), body, most)
-
-
-def _bounded(unpacked: bytes, packed: bytes, most: int) -> bytes:
-    if len(unpacked) <= most:
-        return unpacked
-    if len(unpacked) > BOMB_RATIO * len(packed):
-        raise _NoPageError("decompression_bomb", f"{len(packed)} bytes become more than {most}")
-    raise _NoPageError("too_large", f"more than {most} bytes: raise max_document_chars")
+        raise _NoPageError("truncated", f"the body cannot be unpacked: {error}") from error
+    return b"".join(parts), used, unpacker.is_finished()
 
 
 def _document(content: _Content, number: int, config: Config) -> Record | Reject:
