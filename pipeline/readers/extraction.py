@@ -72,7 +72,7 @@ summary table caption colgroup col tbody td tfoot th thead tr ul dir
 UNSEEN, EMPHASIS, BLOCKS = (frozenset(n.split()) for n in (_UNSEEN, _EMPHASIS, _BLOCKS))
 INLINE = EMPHASIS | {"a", "span", "label", "time", "bdi", "data"}
 VOID = frozenset(("hr", "col", "br"))
-HANDED_ON = ("class", "id", "role", "style", "hidden", "aria-hidden", "itemprop")
+HANDED_ON = frozenset(("class", "id", "role", "style", "hidden", "aria-hidden", "itemprop"))
 CELLS = ("td", "th")
 
 # Tags as HTML has them, where a quotation mark quotes only after `=`; comments and scripts, which
@@ -183,8 +183,8 @@ class _Writer:
         elif tag not in EMPHASIS and self._depth <= MAX_DEPTH:
             attributes = "".join(
                 f' {name}="{escape(value[:MAX_VALUE])}"'
-                for name in HANDED_ON
-                if (value := element.get(name)) is not None
+                for name, value in element.items()
+                if name in HANDED_ON
             )
             self.markup.append(f"<{_known(tag)}{attributes}>")
         if tag in CELLS:
@@ -210,13 +210,18 @@ class _Writer:
         self._text(element.tail)
 
     def _text(self, text: str | None) -> None:
-        if text:
-            text = MARKS.sub("", text)
-            self.markup.append(escape(text, quote=False))
-            self._line.append(text)
+        if not text:
+            return
+        if text.isspace():  # as half of all texts are
+            self.markup.append(text)
+            self._line.append(" ")
+            return
+        seen = MARKS.sub("", text)
+        self.markup.append(escape(seen, quote=False))
+        self._line.append(seen)
 
     def _end_line(self) -> str:
-        line = SPACE.sub(" ", "".join(self._line)).strip()
+        line = " ".join("".join(self._line).split())
         self._line.clear()
         if line:
             self.lines.append(line)
