@@ -4,10 +4,12 @@ from collections.abc import Mapping
 
 from pipeline.readers.compression import Decompressor, bunzip2, gunzip, unxz, unzstd
 from pipeline.readers.delimited import read_csv, read_tsv
+from pipeline.readers.html import read_html
 from pipeline.readers.json_file import read_json
 from pipeline.readers.jsonl import read_jsonl
 from pipeline.readers.parquet import read_parquet
 from pipeline.readers.txt import read_txt
+from pipeline.readers.warc import read_warc
 from pipeline.records import Reader
 
 READERS: Mapping[str, Reader] = {
@@ -18,6 +20,8 @@ READERS: Mapping[str, Reader] = {
     ".csv": read_csv,
     ".tsv": read_tsv,
     ".parquet": read_parquet,
+    **dict.fromkeys((".html", ".htm", ".xhtml", ".shtml"), read_html),
+    **dict.fromkeys((".warc", ".wet"), read_warc),
 }
 """By suffix, in lower case, after the suffix of the compression is taken off."""
 
