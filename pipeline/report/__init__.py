@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pipeline.errors import UsageError
 from pipeline.keys import digest
-from pipeline.report.content import content
+from pipeline.report.content import gather
 from pipeline.report.page import GENERATOR, render
 from pipeline.stages import STAGES
 from pipeline.storage import Manifest, file_hash, locked, read_manifest, replacing
@@ -37,7 +37,7 @@ def write_report(output: Path) -> Path:
                 raise UsageError(message)
             key = _key(manifest)
             if _key_of(path) != key:
-                html = render(content(corpus, manifest), key)
+                html = render(gather(corpus, manifest), key)
                 with replacing(path) as temporary:
                     temporary.write_bytes(html)
     except BlockingIOError as error:

@@ -45,8 +45,10 @@ def number(value: float) -> str:
     if value == 0:
         return "0"
     digits = 2 - math.floor(math.log10(abs(value)))
-    return f"{round(value, digits):,.{max(0, digits)}f}".rstrip("0").rstrip(".") if digits > 0 else (
-        f"{round(value, digits):,.0f}"
+    return (
+        f"{round(value, digits):,.{max(0, digits)}f}".rstrip("0").rstrip(".")
+        if digits > 0
+        else (f"{round(value, digits):,.0f}")
     )
 
 

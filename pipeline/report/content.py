@@ -39,7 +39,7 @@ class Content(NamedTuple):
     """Name to SVG: numbers, and names of ours."""
 
 
-def content(corpus: Path, manifest: Manifest) -> Content:
+def gather(corpus: Path, manifest: Manifest) -> Content:
     """Count the tables and choose what to show."""
     config = manifest.made_from["config"]
     threshold = float(config["flag_probability"])
@@ -119,7 +119,11 @@ def content(corpus: Path, manifest: Manifest) -> Content:
             for name, histogram in documents.signals.items()
         },
         "strata": [
-            {"name": name, "documents": lowest.seen, "shown": sum(d["stratum"] == name for d in shown)}
+            {
+                "name": name,
+                "documents": lowest.seen,
+                "shown": sum(d["stratum"] == name for d in shown),
+            }
             for name, lowest in documents.strata.items()
         ],
         "shown_chars": reading.SHOWN_CHARS,

@@ -11,7 +11,8 @@
   // Controls, what turns the direction of text, what has no width: shown by their code.
   const INVISIBLE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\u{e0000}-\u{e0fff}]/u;
 
-  const REASONS = {
+  // Without a prototype: a stranger may name something `constructor`.
+  const REASONS = { __proto__: null,
     bad_row: "表格行与列不符", binary_file: "二进制文件，不是文本", changed: "读取时文件变动或消失",
     decompression_bomb: "压缩包膨胀过大", empty_file: "空文件", empty_text: "正文为空",
     invalid_json: "不是合法的 JSON", lone_surrogate: "含半个 UTF-16 代理对", missing_text: "没有正文字段",
@@ -19,14 +20,14 @@
     too_large: "超过长度上限", truncated: "压缩文件中断", undecodable: "无法解码",
     unreadable: "文件无法读取", unsupported_format: "不支持的格式",
   };
-  const STRATA = {
+  const STRATA = { __proto__: null,
     spun: ["疑为伪原创", "spun_probability ≥ 0.5"], doubtful: ["可疑", "spun_probability 0.1–0.5"],
     flagged: ["有标记", "flags, though not called spun"], injected: ["插入广告", "injected"],
     odd: ["形态异常", "damaged, repetitive, few Han, or perplexity > 300"], plain: ["未见异常", "nothing found"],
   };
-  const ROLES = { title: "标题", metadata: "元数据", body: "正文", boilerplate: "页面套话", injected: "插入" };
-  const KINDS = { substitution: "替换", variant: "异体字", injection: "插入广告" };
-  const SCRIPTS = { Hans: "简体", Hant: "繁体", mixed: "混用" };
+  const ROLES = { __proto__: null, title: "标题", metadata: "元数据", body: "正文", boilerplate: "页面套话", injected: "插入" };
+  const KINDS = { __proto__: null, substitution: "替换", variant: "异体字", injection: "插入广告" };
+  const SCRIPTS = { __proto__: null, Hans: "简体", Hant: "繁体", mixed: "混用" };
 
   // --- the page, from text
 
@@ -73,7 +74,13 @@
       cells.forEach((cell, at) => row.append(make("td", heads[at][2] || "", ...[cell].flat())));
       body.append(row);
     }
-    return make("div", "scroll", make("table", "", make("thead", "", head), body));
+    const scroll = make("div", "scroll", make("table", "", make("thead", "", head), body));
+    if (rows.length > 15) {  // what scrolls must be reachable by keyboard
+      scroll.tabIndex = 0;
+      scroll.setAttribute("role", "region");
+      scroll.setAttribute("aria-label", heads[0].slice(0, 2).join(" "));
+    }
+    return scroll;
   }
 
   function shares(items, names) {
@@ -160,13 +167,15 @@
   }
 
   function examples(p) {
-    return p.examples.map((e) => {
+    const lines = p.examples.map((e) => {
       const line = make("div", "example text");
       put(line, "…" + e.before);
       line.append(foreign(e.surface, "mark"));
       put(line, e.after + "…");
       return line;
     });
+    if (lines.length < 2) return lines;
+    return [lines[0], make("details", "", make("summary", "", ...both(`另 ${lines.length - 1} 例`, "more")), ...lines.slice(1))];
   }
 
   function vocabularies() {

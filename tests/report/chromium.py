@@ -100,10 +100,8 @@ class Chromium:
             time.sleep(0.05)
 
     def size(self, width: int, height: int) -> None:
-        self.call(
-            "Emulation.setDeviceMetricsOverride",
-            **{"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600},
-        )
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1}
+        self.call("Emulation.setDeviceMetricsOverride", **metrics, mobile=width < 600)
 
     def run(self, expression: str) -> Any:
         """The value of an expression. Raises RuntimeError if it throws."""
