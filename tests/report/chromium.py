@@ -26,7 +26,7 @@ class Chromium:
         self._in, theirs_out = os.pipe()
         # The browser reads from descriptor 3 and writes to descriptor 4.
         command = [
-            *("sh", "-c", f'exec "$0" "$@" 3<&{theirs_in} 4>&{theirs_out}', str(BROWSER)),
+            *("bash", "-c", f'exec "$0" "$@" 3<&{theirs_in} 4>&{theirs_out}', str(BROWSER)),
             *("--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"),
             *("--disable-dev-shm-usage", "--no-first-run", "--disable-background-networking"),
             *("--disable-component-update", "--disable-sync", "--no-default-browser-check"),
