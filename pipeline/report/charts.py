@@ -132,7 +132,8 @@ def _marks(top: int, *, logarithmic: bool) -> list[int]:
     """Where a line is drawn: round numbers."""
     if logarithmic:
         powers = [10**n for n in range(int(math.log10(top)) + 1)]
-        return [0, *powers[:: max(1, len(powers) // 3)]]
+        marks = powers[:: -max(1, len(powers) // 3)]
+        return [0, *(n for n in reversed(marks) if math.log1p(n) > 0.12 * math.log1p(top))]
     unit = 10 ** int(math.log10(top))
     steps = [s for s in (unit // 5, unit // 2, unit, unit * 2) if s and top / s <= 5]
     step = steps[0] if steps else unit

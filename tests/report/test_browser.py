@@ -89,6 +89,8 @@ def test_the_policy_holds_if_the_page_should_not(browser: Chromium, tmp_path: Pa
     hits: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
+        timeout = 0.2  # Chromium connects in advance, policy or not, and then asks for nothing
+
         def do_GET(self) -> None:
             hits.append(self.path)
             self.send_response(404)
@@ -97,7 +99,7 @@ def test_the_policy_holds_if_the_page_should_not(browser: Chromium, tmp_path: Pa
         def log_message(self, *_: object) -> None:
             pass
 
-    server = TCPServer(("127.0.0.1", 0), Handler)  # HTTPServer would ask a name server
+    server = TCPServer(("127.0.0.1", 0), Handler)  # HTTPServer asks a name server
     Thread(target=server.serve_forever, daemon=True).start()
     host = f"http://127.0.0.1:{server.server_address[1]}"
     html = write_report(small(tmp_path)).read_text(encoding="utf-8")
