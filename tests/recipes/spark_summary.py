@@ -1,7 +1,5 @@
 """Spark: the tables as data frames, here on one machine; on a cluster only the path changes."""
 
-# ruff: noqa: T201 - it shows what it finds
-
 import sys
 
 from pyspark.sql import SparkSession
