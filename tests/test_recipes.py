@@ -4,6 +4,7 @@ import csv
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -71,7 +72,7 @@ def recipe(name: str, *arguments: object) -> str:
 )
 def test_summaries_agree(name: str, output: Path) -> None:
     printed = recipe(name, output)
-    lines = [line.replace("│", " ").replace("|", " ").split() for line in printed.splitlines()]
+    lines = [re.sub("[│┆|]", " ", line).split() for line in printed.splitlines()]
     for source, spun in (("seed.txt", "1"), ("clean.txt", "0")):
         assert [source, "1", spun] in lines
     flags = pipeline.read("flags", output)

@@ -40,7 +40,7 @@ SIGNALS: Mapping[str, Scale] = {
     "punctuation_share": Scale(0, 0.5, 25),
     "line_repetition": Scale(0, 1, 25),
     "mean_sentence_chars": Scale(0, 100, 25),
-    "perplexity": Scale(2, 2000, 30, logarithmic=True),
+    "perplexity": Scale(2, 2048, 30, logarithmic=True),
     "injected_share": Scale(0, 1, 25),
 }
 """The quality figures of `documents`, each with the axis that it is drawn on."""

@@ -326,8 +326,8 @@
   // --- the evidence, on hover and focus
 
   const EVIDENCE = [["语言模型增益", "gain, nats"], ["替换先验", "channel, nats"], ["全文佐证", "document, nats"],
-    ["原文出现", "surface_count"], ["建议词出现", "suggestion_count"]];
-  let lit = [], timer = 0;
+    ["该词出现", "surface_count"], ["建议词出现", "suggestion_count"]];
+  let lit = [], timer = 0, shown = null;
 
   function explain(mark) {
     const flag = current && current.flags[Number(mark.dataset.at)];
@@ -343,16 +343,23 @@
         suggestions.map(([text, p]) => [foreign(text || "∅"), figure(p)])) : "",
       table([["依据", "Evidence"], ["值", "Value", "n"]], EVIDENCE.map(([chinese, text], at) => [both(chinese, text), figure(evidence[at])])));
     tip.hidden = false;
-    const at = mark.getClientRects()[0] || mark.getBoundingClientRect(), size = tip.getBoundingClientRect();
-    const below = at.bottom + 6 + size.height <= innerHeight;
-    tip.style.left = Math.max(8, Math.min(at.left, innerWidth - size.width - 8)) + "px";
-    tip.style.top = Math.max(8, below ? at.bottom + 6 : at.top - size.height - 6) + "px";
+    shown = mark;
+    place();
     lit = [...$("document").querySelectorAll(`mark[data-at="${mark.dataset.at}"]`)];
     lit.forEach((node) => node.classList.add("lit"));
   }
 
+  function place() {
+    const tip = $("tip");
+    const at = shown.getClientRects()[0] || shown.getBoundingClientRect(), size = tip.getBoundingClientRect();
+    const below = at.bottom + 6 + size.height <= innerHeight;
+    tip.style.left = Math.max(8, Math.min(at.left, innerWidth - size.width - 8)) + "px";
+    tip.style.top = Math.max(8, below ? at.bottom + 6 : at.top - size.height - 6) + "px";
+  }
+
   function hide() {
     clearTimeout(timer);
+    shown = null;
     $("tip").hidden = true;
     lit.forEach((node) => node.classList.remove("lit"));
     lit = [];
@@ -367,7 +374,11 @@
     $("tip").addEventListener("mouseenter", () => clearTimeout(timer));
     $("tip").addEventListener("mouseleave", later);
     document.addEventListener("keydown", (event) => { if (event.key === "Escape") hide(); });
-    document.addEventListener("scroll", later, { passive: true, capture: true });
+    // Tab itself scrolls: what has the focus keeps its evidence, and takes it along.
+    document.addEventListener("scroll", (event) => {
+      if (!shown || $("tip").contains(event.target)) return;
+      if (shown === document.activeElement) place(); else later();
+    }, { passive: true, capture: true });
     for (const id of ["search", "stratum", "order"]) $(id).addEventListener("input", () => {
       const found = list();
       if (!found.includes(current)) { show(found[0] || null); list(); }

@@ -180,6 +180,30 @@ def test_the_evidence_by_keyboard_and_by_mouse(browser: Chromium, tmp_path: Path
     assert "畸形 → 正常 0.600" in text_of(browser, "#tip")
 
 
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_evidence_stays_where_tab_scrolls(browser: Chromium, seed: Path, width: int) -> None:
+    browser.open(seed / "report.html", width, 700)
+    marks = "document.querySelectorAll('#document .body mark.flag')"
+    browser.run(f"{marks}[59].focus()")
+    browser.key("Tab", 9)
+    time.sleep(1)
+    assert browser.run("scrollY") > 500
+    assert browser.run(f"document.activeElement === {marks}[60]")
+    assert browser.run("!document.getElementById('tip').hidden")
+    box = browser.run(
+        "(() => { const r = document.getElementById('tip').getBoundingClientRect();"
+        " return [r.left, r.top, r.right - innerWidth, r.bottom - innerHeight]; })()"
+    )
+    below, above = browser.run(
+        "(() => { const m = document.activeElement.getBoundingClientRect();"
+        " const r = document.getElementById('tip').getBoundingClientRect();"
+        " return [m.bottom <= r.top + 1, r.bottom <= m.top + 1]; })()"
+    )
+    assert below or above  # it does not cover what it speaks of
+    assert box[0] >= 0 <= box[1]
+    assert box[2] <= 0 >= box[3]
+
+
 def type_in(browser: Chromium, box: str, value: str) -> list[str]:
     browser.run(
         f"{{ const box = document.getElementById({box!r}); box.value = {value!r};"
