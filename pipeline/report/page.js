@@ -355,6 +355,9 @@
     const below = at.bottom + 6 + size.height <= innerHeight;
     tip.style.left = Math.max(8, Math.min(at.left, innerWidth - size.width - 8)) + "px";
     tip.style.top = Math.max(8, below ? at.bottom + 6 : at.top - size.height - 6) + "px";
+    const put_at = tip.getBoundingClientRect();  // on a narrow screen at its foot, whatever is there
+    if (shown === document.activeElement && at.top < put_at.bottom && at.bottom > put_at.top)
+      scrollBy({ top: at.bottom - put_at.top + 12, behavior: "instant" });
   }
 
   function hide() {
