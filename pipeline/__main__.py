@@ -190,10 +190,11 @@ def _source(args: argparse.Namespace, beside: Path) -> Path:
 
 
 def _run(args: argparse.Namespace) -> None:
-    from pipeline.report import write_report
+    from pipeline.report import check_place, write_report
     from pipeline.runner import run, summary
 
     leave_pandas_out()
+    check_place(args.output)
     source = _source(args, args.output)
     manifest = run(source, args.output, _config(args), _workers(args))
     report = write_report(args.output)

@@ -5,7 +5,6 @@ that share substitutions (`vocabularies`), draws (`charts`) and puts it into a p
 of it depends on the tables alone: the same tables give the same bytes.
 """
 
-import errno
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -46,6 +45,11 @@ def write_report(output: Path) -> Path:
     return path
 
 
+def check_place(output: Path) -> None:
+    """Raises UsageError if a report cannot be written there. To be asked before hours of work."""
+    _key_of(output / REPORT)
+
+
 def _key(manifest: Manifest) -> str:
     """Hash of all that decides what the report says: the tables, the thresholds, this code."""
     tables = [(part.name, part.rows, part.content) for part in manifest.parts]
@@ -62,10 +66,10 @@ def _key_of(path: Path) -> str | None:
     try:
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except IsADirectoryError:
-        raise OSError(errno.EISDIR, "a folder is in the way of the report", str(path)) from None
+        raise UsageError(f"{path} is a folder: it is where the report belongs") from None
     found = re.search(rb'<meta name="generator" content="%b ([0-9a-f]+)"' % GENERATOR, head)
     if found is None and head:
         raise UsageError(f"{path} is no report of ours: move it away, or name another folder")

@@ -354,5 +354,15 @@ def test_numbers_that_are_none(tmp_path: Path) -> None:
 def test_a_folder_in_the_way(tmp_path: Path) -> None:
     small(tmp_path)
     (tmp_path / REPORT).mkdir()
-    with pytest.raises(OSError, match="a folder is in the way"):
+    with pytest.raises(UsageError, match="is a folder: it is where the report belongs"):
         write_report(tmp_path)
+
+
+def test_a_run_asks_first_whether_the_report_has_a_place(
+    texts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / REPORT).write_text("季报", encoding="utf-8")
+    assert main(["run", str(texts), str(tmp_path / "out")]) == 2
+    assert "is no report of ours" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [REPORT]
