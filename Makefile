@@ -22,9 +22,9 @@ SAYS      = --custom-compile-command "make lock"
 $(foreach name,INPUT OUTPUT,$(if $(strip $($(name))),,$(error $(name) is empty: name a folder)))
 
 .DEFAULT_GOAL := run
-.PHONY: run ingest normalise flag segment write train evaluate bench test lint format lock clean help
+.PHONY: run ingest normalise flag segment write report train evaluate bench test lint format lock clean help
 
-run: $(READY)  ## clean INPUT into tables under OUTPUT (what `make` alone does)
+run: $(READY)  ## clean INPUT into tables and a report under OUTPUT (what `make` alone does)
 	@$(PIPELINE) run "$(INPUT)" "$(OUTPUT)" $(OPTIONS)
 
 ingest: $(READY)  ## only decode the files of INPUT
@@ -41,6 +41,9 @@ segment: flag  ## the stages up to sentences
 
 write: segment  ## all stages, one after another: the same tables as `make`
 	@$(PIPELINE) write "$(OUTPUT)/4-segmented" "$(OUTPUT)/corpus" $(OPTIONS)
+
+report: $(READY)  ## write OUTPUT/report.html again, about the tables that are there
+	@$(PIPELINE) report "$(OUTPUT)"
 
 train: $(READY_DEV)  ## learn MODEL from the text in CORPUS and the word lists in LEXICA
 	@$(PIPELINE) train "$(CORPUS)" "$(LEXICA)" "$(MODEL)"
@@ -64,7 +67,7 @@ lock:  ## choose the versions again, with uv
 	@$(PINS) $(SAYS) -o requirements.txt && $(PINS) $(SAYS) --extra dev -c requirements.txt -o requirements-dev.txt
 
 clean:  ## delete what was made under OUTPUT; INPUT stays
-	@rm -rf "$(OUTPUT)/0-stdin" "$(OUTPUT)/1-ingested" "$(OUTPUT)/2-normalised" "$(OUTPUT)/3-flagged" "$(OUTPUT)/4-segmented" "$(OUTPUT)/corpus" "$(OUTPUT)/evaluation.tsv" "$(OUTPUT)/bench.json"
+	@rm -rf "$(OUTPUT)/0-stdin" "$(OUTPUT)/1-ingested" "$(OUTPUT)/2-normalised" "$(OUTPUT)/3-flagged" "$(OUTPUT)/4-segmented" "$(OUTPUT)/corpus" "$(OUTPUT)/evaluation.tsv" "$(OUTPUT)/bench.json" "$(OUTPUT)/report.html"
 
 help:  ## this list
 	@awk -F ':[^#]*## ' '/^[a-z]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

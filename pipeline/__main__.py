@@ -190,12 +190,15 @@ def _source(args: argparse.Namespace, beside: Path) -> Path:
 
 
 def _run(args: argparse.Namespace) -> None:
+    from pipeline.report import check_place, write_report
     from pipeline.runner import run, summary
 
     leave_pandas_out()
+    check_place(args.output)
     source = _source(args, args.output)
     manifest = run(source, args.output, _config(args), _workers(args))
-    print(summary(args.output / STAGES["write"].directory, manifest))
+    report = write_report(args.output)
+    print(f"{summary(args.output / STAGES['write'].directory, manifest)}; {report}")
 
 
 def _run_stage(args: argparse.Namespace) -> None:
@@ -214,6 +217,7 @@ def _run_stage(args: argparse.Namespace) -> None:
 
 def _inspect_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="a file, or - for standard input")
+    parser.add_argument("--json", action="store_true", help="an object for each document, a line")
     _config_arguments(parser)
 
 
@@ -223,13 +227,27 @@ def _inspect(args: argparse.Namespace) -> None:
     leave_pandas_out()
     config = _config(args)
     if args.file == "-":
-        inspect("stdin", sys.stdin.buffer, config, sys.stdout)
+        inspect("stdin", sys.stdin.buffer, config, sys.stdout, as_json=args.json)
         return
     path = Path(args.file)
     if not path.is_file():
         raise UsageError(f"{path} is no file")
     with path.open("rb") as stream:
-        inspect(path.name, stream, config, sys.stdout)
+        inspect(path.name, stream, config, sys.stdout, as_json=args.json)
+
+
+# --- report
+
+
+def _report_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("output", type=Path, metavar="OUTPUT", help="the folder of a finished run")
+
+
+def _report(args: argparse.Namespace) -> None:
+    from pipeline.report import write_report
+
+    leave_pandas_out()
+    print(write_report(args.output))
 
 
 # --- train
@@ -318,6 +336,7 @@ COMMANDS: Mapping[str, Command] = {
     "train": Command("learn a model from text and word lists", _train_arguments, _train),
     "evaluate": Command("measure a model on text it has not seen", _evaluate_arguments, _evaluate),
     "bench": Command("measure the speed of every stage", _bench_arguments, _bench),
+    "report": Command("write a page about a finished run", _report_arguments, _report),
     "inspect": Command("show what is flagged in a text", _inspect_arguments, _inspect),
 }
 

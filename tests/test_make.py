@@ -43,6 +43,7 @@ def test_the_targets_of_the_stages_make_the_same(paths: list[str], tmp_path: Pat
     whole = contents(out)
     make("clean", *paths)
     assert make("write", *paths).returncode == 0
+    assert make("report", *paths).returncode == 0
     assert contents(out) == whole
 
 
