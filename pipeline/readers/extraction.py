@@ -55,6 +55,7 @@ MARKS = re.compile(f"[{LINK_START}{LINK_END}\ufdd2-\ufdef\ufffe\uffff]")
 LINK_MARK = re.compile(f"([{LINK_START}{LINK_END}])")
 SENTENCE_MARK = re.compile("[。！？!?；;，,…]")
 SPACE = re.compile(r"\s+")
+BLANKS = re.compile(r"[ \t]{2,}")
 
 _UNSEEN = """
 head title script style noscript object embed applet iframe frame frameset select textarea template
@@ -249,7 +250,13 @@ def main_text(page: Visible) -> str:
     start, end = _richest(scores)
     if sum(own[start:end]) < LEAST_KEPT * sum(own):
         start, end = 0, len(lines)
-    return "\n".join(MARKS.sub("", line).strip() for line in lines[start:end])
+    kept = (BLANKS.sub(_one_tab, MARKS.sub("", line)).strip() for line in lines[start:end])
+    return "\n".join(filter(None, kept))
+
+
+def _one_tab(blanks: re.Match[str]) -> str:
+    """Between the cells of a table one, however many were empty."""
+    return "\t" if "\t" in blanks[0] else blanks[0]
 
 
 def _extracted(markup: str) -> str:
