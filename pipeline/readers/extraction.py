@@ -72,7 +72,7 @@ summary table caption colgroup col tbody td tfoot th thead tr ul dir
 """
 UNSEEN, EMPHASIS, BLOCKS = (frozenset(n.split()) for n in (_UNSEEN, _EMPHASIS, _BLOCKS))
 INLINE = EMPHASIS | {"a", "span", "label", "time", "bdi", "data"}
-VOID = frozenset(("hr", "col", "br"))
+VOID = frozenset(("hr", "col"))
 HANDED_ON = frozenset(("class", "id", "role", "style", "hidden", "aria-hidden", "itemprop"))
 CELLS = ("td", "th")
 
@@ -150,7 +150,9 @@ def visible(root: "_Element") -> Visible:
 
 
 class _Writer:
-    """Writes a tree out again, as mark-up and as lines."""
+    """Writes a tree out again, as mark-up and as lines. Only what is written counts as depth: old
+    pages open a <font> in each paragraph, and close none.
+    """
 
     def __init__(self) -> None:
         self.markup: list[str] = []
@@ -175,40 +177,47 @@ class _Writer:
 
     def _open(self, element: "_Element") -> None:
         tag = str(element.tag)
-        self._depth += 1
         if tag == "a":
             self.markup.append(LINK_START)
         elif tag == "br":
             self.markup.append("<br>")
             self._end_line()
-        elif tag not in EMPHASIS and self._depth <= MAX_DEPTH:
+        elif tag not in EMPHASIS:
+            self._open_written(element, tag)
+        self._text(element.text)
+
+    def _open_written(self, element: "_Element", tag: str) -> None:
+        self._depth += 1
+        if self._depth <= MAX_DEPTH:
             attributes = "".join(
                 f' {name}="{escape(value[:MAX_VALUE])}"'
                 for name, value in element.items()
                 if name in HANDED_ON
             )
             self.markup.append(f"<{_known(tag)}{attributes}>")
-        if tag in CELLS:
-            self._line.append(" ")
         elif tag in BLOCKS:
-            self._end_line()
-        self._text(element.text)
+            self.markup.append("<br>")
+        self._end_block(tag)
 
     def _close(self, element: "_Element") -> None:
         tag = str(element.tag)
-        if tag not in UNSEEN:
-            if tag == "a":
-                self.markup.append(LINK_END)
-            elif tag not in EMPHASIS and tag not in VOID and self._depth <= MAX_DEPTH:
+        if tag == "a":
+            self.markup.append(LINK_END)
+        elif tag not in EMPHASIS and tag not in UNSEEN and tag != "br":
+            if self._depth <= MAX_DEPTH and tag not in VOID:
                 self.markup.append(f"</{_known(tag)}>")
-            self._depth -= 1
-            if tag in CELLS:
-                self._line.append(" ")
             elif tag in BLOCKS:
-                heading = self._end_line()
-                if heading and tag in ("h1", "h2", "h3"):
-                    self.headings.append(heading)
+                self.markup.append("<br>")
+            self._depth -= 1
+            line = self._end_block(tag)
+            if line and tag in ("h1", "h2", "h3"):
+                self.headings.append(line)
         self._text(element.tail)
+
+    def _end_block(self, tag: str) -> str:
+        if tag in CELLS:
+            self._line.append(" ")
+        return self._end_line() if tag in BLOCKS and tag not in CELLS else ""
 
     def _text(self, text: str | None) -> None:
         if not text:
