@@ -6,11 +6,11 @@
    tags of mere emphasis, and never deeper than `MAX_DEPTH`. Of such mark-up the next step has
    linear time; of a stranger's it has not: 100,000 nested <div> take it minutes.
 3. resiliparse keeps the main content: it goes by the names of elements and their classes. Of 37
-   Chinese pages of 1996 to 2022 it kept 0.99 of the trigrams of the article, trafilatura 0.93,
-   readability 0.90; but what it kept was to 0.18 no article (see `tests/cases/html`).
-4. So the run of lines that is richest in prose is cut out of it, and links weigh against a line:
-   the maximum-scoring subsequence of Pasternack and Roth (2009). F1 rose from 0.89 to 0.94
-   (trafilatura 0.86 to 0.87, readability 0.89; trimmed in the same way 0.88 and 0.89).
+   Chinese pages of 1996 to 2022 it kept 0.99 of the trigrams of the article (trafilatura 0.93,
+   readability 0.90), but of what it kept 0.18 was no article.
+4. So the run of lines that is richest in prose is cut out of it, where links weigh against a line:
+   the maximum-scoring subsequence of Pasternack and Roth (2009). F1 rose from 0.89 to 0.95; cut in
+   the same way, trafilatura made 0.88 (alone 0.86) and readability 0.89 (alone 0.89).
 
 Nothing is fetched, run or expanded: the parsers know no network, and HTML has no entities but
 those of the standard.
@@ -23,11 +23,11 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
-# Worst cases found, one core: 300,000 empty tags take 2 s and 250 MB, whatever they are.
+# The worst that was found within these bounds took 2.3 s of one core and 500 MB in all.
 MAX_MARKUP = 10_000_000
-"""Characters of a page, mark-up and all. They take up to 5 s and 350 MB."""
-MAX_TAGS = 300_000
-"""Signs `<` in a page. The largest of 37 news pages has 6,000, an index of 50,000 links 110,000."""
+"""Characters of a page, mark-up and all."""
+MAX_TAGS = 200_000
+"""Signs `<` in a page. The largest of 37 news pages, of 411 kB, has 15,397."""
 MAX_ATTRIBUTES = 2_000
 """In one tag: every parser compares each with all before it."""
 MAX_DEPTH = 200
@@ -55,6 +55,7 @@ MARKS = re.compile(f"[{LINK_START}{LINK_END}\ufdd2-\ufdef\ufffe\uffff]")
 LINK_MARK = re.compile(f"([{LINK_START}{LINK_END}])")
 SENTENCE_MARK = re.compile("[。！？!?；;，,…]")
 SPACE = re.compile(r"\s+")
+BLANKS = re.compile(r"[ \t]{2,}")
 
 _UNSEEN = """
 head title script style noscript object embed applet iframe frame frameset select textarea template
@@ -71,7 +72,7 @@ summary table caption colgroup col tbody td tfoot th thead tr ul dir
 """
 UNSEEN, EMPHASIS, BLOCKS = (frozenset(n.split()) for n in (_UNSEEN, _EMPHASIS, _BLOCKS))
 INLINE = EMPHASIS | {"a", "span", "label", "time", "bdi", "data"}
-VOID = frozenset(("hr", "col", "br"))
+VOID = frozenset(("hr", "col"))
 HANDED_ON = frozenset(("class", "id", "role", "style", "hidden", "aria-hidden", "itemprop"))
 CELLS = ("td", "th")
 
@@ -149,7 +150,9 @@ def visible(root: "_Element") -> Visible:
 
 
 class _Writer:
-    """Writes a tree out again, as mark-up and as lines."""
+    """Writes a tree out again, as mark-up and as lines. Only what is written counts as depth: old
+    pages open a <font> in each paragraph, and close none.
+    """
 
     def __init__(self) -> None:
         self.markup: list[str] = []
@@ -174,40 +177,47 @@ class _Writer:
 
     def _open(self, element: "_Element") -> None:
         tag = str(element.tag)
-        self._depth += 1
         if tag == "a":
             self.markup.append(LINK_START)
         elif tag == "br":
             self.markup.append("<br>")
             self._end_line()
-        elif tag not in EMPHASIS and self._depth <= MAX_DEPTH:
+        elif tag not in EMPHASIS:
+            self._open_written(element, tag)
+        self._text(element.text)
+
+    def _open_written(self, element: "_Element", tag: str) -> None:
+        self._depth += 1
+        if self._depth <= MAX_DEPTH:
             attributes = "".join(
                 f' {name}="{escape(value[:MAX_VALUE])}"'
                 for name, value in element.items()
                 if name in HANDED_ON
             )
             self.markup.append(f"<{_known(tag)}{attributes}>")
-        if tag in CELLS:
-            self._line.append(" ")
         elif tag in BLOCKS:
-            self._end_line()
-        self._text(element.text)
+            self.markup.append("<br>")
+        self._end_block(tag)
 
     def _close(self, element: "_Element") -> None:
         tag = str(element.tag)
-        if tag not in UNSEEN:
-            if tag == "a":
-                self.markup.append(LINK_END)
-            elif tag not in EMPHASIS and tag not in VOID and self._depth <= MAX_DEPTH:
+        if tag == "a":
+            self.markup.append(LINK_END)
+        elif tag not in EMPHASIS and tag not in UNSEEN and tag != "br":
+            if self._depth <= MAX_DEPTH and tag not in VOID:
                 self.markup.append(f"</{_known(tag)}>")
-            self._depth -= 1
-            if tag in CELLS:
-                self._line.append(" ")
             elif tag in BLOCKS:
-                heading = self._end_line()
-                if heading and tag in ("h1", "h2", "h3"):
-                    self.headings.append(heading)
+                self.markup.append("<br>")
+            self._depth -= 1
+            line = self._end_block(tag)
+            if line and tag in ("h1", "h2", "h3"):
+                self.headings.append(line)
         self._text(element.tail)
+
+    def _end_block(self, tag: str) -> str:
+        if tag in CELLS:
+            self._line.append(" ")
+        return self._end_line() if tag in BLOCKS and tag not in CELLS else ""
 
     def _text(self, text: str | None) -> None:
         if not text:
@@ -249,7 +259,13 @@ def main_text(page: Visible) -> str:
     start, end = _richest(scores)
     if sum(own[start:end]) < LEAST_KEPT * sum(own):
         start, end = 0, len(lines)
-    return "\n".join(MARKS.sub("", line).strip() for line in lines[start:end])
+    kept = (BLANKS.sub(_one_tab, MARKS.sub("", line)).strip() for line in lines[start:end])
+    return "\n".join(filter(None, kept))
+
+
+def _one_tab(blanks: re.Match[str]) -> str:
+    """Between the cells of a table one, however many were empty."""
+    return "\t" if "\t" in blanks[0] else blanks[0]
 
 
 def _extracted(markup: str) -> str:

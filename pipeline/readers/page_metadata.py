@@ -51,7 +51,8 @@ SEPARATORS = re.compile(r"\s*[-_—–|｜·<]+\s*|\s+")
 """Between a headline and the name of the site."""
 UTC = re.compile(r"(?:Z|[+-]00:?00)\s*$")
 NO_NAME = re.compile(
-    r"https?:|@|[<>{}=\"]|^(?:admin|administrator|未知|佚名|匿名|null|互联网)$", re.IGNORECASE
+    r"https?:|@|[<>{}=\"]|^(?:admin|administrator|未知|佚名|匿名|null|互联网|转载|转载文章)$",
+    re.IGNORECASE,
 )
 SENTENCE_MARK = re.compile("[。！？!?；;，]")
 PUBLISHED = re.compile(r"(?:发[布表]|posted|时间|日期)[^0-9]{0,8}(?=(?:19|20)\d\d)", re.IGNORECASE)

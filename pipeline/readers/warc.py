@@ -196,8 +196,8 @@ def _content(kind: str, headers: "StatusAndHeaders", data: bytes, most: int) -> 
     if not end:
         raise _not_a_page("an HTTP header without an end")
     http = _headers(data[: end.end()], HTTP, _not_a_page)
-    words = http.statusline.split()
-    status = words[1] if len(words) > 1 and not words[0].isdigit() else (words or [""])[0]
+    words = http.statusline.split()  # the version comes first: the protocol is HTTP/
+    status = words[1] if len(words) > 1 else "none"
     if status != "200":
         raise _not_a_page(f"HTTP status {status}")
     body = data[end.end() :]

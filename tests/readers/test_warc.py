@@ -162,6 +162,16 @@ def test_bombs_are_bounded(encoding: str) -> None:
     assert peak < 8 << 20
 
 
+@pytest.mark.parametrize("status", ["HTTP/1.0 200", "HTTP/2 200", "HTTP/1.1 200 OK fine"])
+def test_versions_of_http(status: str) -> None:
+    assert summary(response(PAGE, status=status)) == [(0, SENTENCE)]
+
+
+@pytest.mark.parametrize("status", ["HTTP/1.1", "HTTP/2 204", "HTTP/1.1 OK 200", "HTTP/1.1 2000"])
+def test_no_success(status: str) -> None:
+    assert summary(response(PAGE, status=status)) == [(0, "not_a_page")]
+
+
 def test_the_charset_of_the_server_is_a_hint() -> None:
     [item] = read(response("<p>一丁".encode("big5hkscs"), kind="text/html; charset=Big5"))
     assert isinstance(item, Record)
