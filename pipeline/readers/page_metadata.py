@@ -24,7 +24,7 @@ LONGEST_SCRIPT = 200_000
 LONGEST_VALUE = 300
 LONGEST_NAME = 40
 LONGEST_URL = 2_000
-LINES_ABOVE = 12
+LINES_ABOVE = 20
 """Lines above the article among which the line with date and source stands."""
 LINES_INTO = 6
 """Lines of the article among which it may stand too."""
@@ -255,7 +255,7 @@ def _around(lines: Sequence[str], article: str) -> tuple[Sequence[str], Sequence
     head = SPACE.sub("", article[:LONGEST_END].partition("\n")[0])[:END_CHARACTERS]
     tail = SPACE.sub("", article[-LONGEST_END:].rpartition("\n")[2])[-END_CHARACTERS:]
     bare = [SPACE.sub("", line[:LONGEST_END]) for line in lines]
-    first = next((n for n, line in enumerate(bare) if line.startswith(head)), 0)
+    first = next((n for n, line in enumerate(bare) if head in line), 0)
     bare = [SPACE.sub("", line[-LONGEST_END:]) for line in lines]
     last = next((n for n in range(len(bare) - 1, first, -1) if bare[n].endswith(tail)), first)
     above = lines[max(0, first - LINES_ABOVE) : first + LINES_INTO]
