@@ -24,7 +24,7 @@ LONGEST_SCRIPT = 200_000
 LONGEST_VALUE = 300
 LONGEST_NAME = 40
 LONGEST_URL = 2_000
-LINES_ABOVE = 12
+LINES_ABOVE = 20
 """Lines above the article among which the line with date and source stands."""
 LINES_INTO = 6
 """Lines of the article among which it may stand too."""
@@ -32,6 +32,10 @@ LONGEST_LINE = 100
 """That is looked at for a date or a name without a label; sentences are not."""
 LINES_BELOW = 8
 """Lines below the article, for 责任编辑."""
+LONGEST_END, END_CHARACTERS = 300, 20
+"""Characters at either end of a line that are looked at to find the article, and that tell it."""
+MOST_TEXT = 100_000
+"""Characters of a page in which a headline is looked for."""
 SHORTEST_TITLE = 4
 SURE_TITLE = 8
 """Characters from which a headline is known even where the page breaks it into two lines."""
@@ -98,14 +102,15 @@ def read_metadata(
     ('小桥修好了', '2021-01-30T05:03:00', '晨报')
     """
     meta = {**dict(reversed(list(_linked_data(root)))), **_meta(root)}
-    seen = _read_lines(lines, article)
+    above, below = _around(lines, article)
+    seen = _read_lines(above, below)
     date = _date(root, meta, seen)
     publisher = seen.fields.get("publisher") or _name(meta, PUBLISHERS)
     return PageMetadata(
         _title(root, meta, lines, headings),
         date.isoformat() if date else None,
         publisher,
-        seen.fields.get("author") or _printed_author(meta, lines, publisher),
+        seen.fields.get("author") or _printed_author(meta, [*above, *below], publisher),
         seen.fields.get("editor"),
         _url(root, meta),
     )
@@ -186,17 +191,16 @@ def _name(meta: dict[str, str], names: Sequence[str]) -> str | None:
 def _printed_author(
     meta: dict[str, str], lines: Sequence[str], publisher: str | None
 ) -> str | None:
-    """The author in the head of the page, if the page prints it: else it is the template's."""
+    """The author in the head of the page, if it is printed around the article."""
     name = _name(meta, AUTHORS)
-    if name is None or name == publisher:
+    if name is None or name == publisher:  # else it is that of the template, or of its makers
         return None
     short = (line for line in lines if len(line) <= LONGEST_LINE)
     return name if any(name in line for line in short) else None
 
 
-def _read_lines(lines: Sequence[str], article: str) -> _Seen:
+def _read_lines(above: Sequence[str], below: Sequence[str]) -> _Seen:
     """What the lines around the article say. The first value of a field counts."""
-    above, below = _around(lines, article)
     seen = _Seen({}, {})
     for line in above:
         _read(line, seen, in_head=True)
@@ -248,11 +252,12 @@ def _add_date(seen: _Seen, name: str, date: datetime | None) -> None:
 
 def _around(lines: Sequence[str], article: str) -> tuple[Sequence[str], Sequence[str]]:
     """The lines above the article and its first, and its last and those below it."""
-    paragraphs = [SPACE.sub("", line) for line in article.split("\n")]
-    bare = [SPACE.sub("", line) for line in lines]
-    first = next((n for n, line in enumerate(bare) if line and line in paragraphs[0]), 0)
-    ends = [n for n, line in enumerate(bare) if line and line in paragraphs[-1] and n >= first]
-    last = ends[-1] if ends else first
+    head = SPACE.sub("", article[:LONGEST_END].partition("\n")[0])[:END_CHARACTERS]
+    tail = SPACE.sub("", article[-LONGEST_END:].rpartition("\n")[2])[-END_CHARACTERS:]
+    bare = [SPACE.sub("", line[:LONGEST_END]) for line in lines]
+    first = next((n for n, line in enumerate(bare) if head in line), 0)
+    bare = [SPACE.sub("", line[-LONGEST_END:]) for line in lines]
+    last = next((n for n in range(len(bare) - 1, first, -1) if bare[n].endswith(tail)), first)
     above = lines[max(0, first - LINES_ABOVE) : first + LINES_INTO]
     return above, lines[max(first, last - LINES_INTO) : last + 1 + LINES_BELOW]
 
@@ -282,7 +287,7 @@ def _title(
     printed = set(lines)
     if whole in printed:
         return whole
-    joined = "".join(SPACE.sub("", line) for line in lines)
+    joined = SPACE.sub("", "".join(lines[: MOST_TEXT // 10])[:MOST_TEXT])
     cuts = [cut for cut in SEPARATORS.finditer(whole) if cut.start() >= SHORTEST_TITLE]
     for cut in reversed(cuts):  # the longest part that is printed on the page
         head = whole[: cut.start()]
