@@ -93,8 +93,9 @@ def decode_line(line: bytes, file: TextFile) -> tuple[str, int]:
     text, damaged = decode_damaged(line, file.codec)
     if damaged > DAMAGED_SHARE * len(line):
         raise wrong_bytes(line[:first].decode(file.codec, "replace"), file.encoding)
-    if file.encoding.startswith("utf-16"):  # where half a pair takes two bytes, not three
-        damaged -= damaged // 3
+    if file.encoding.startswith("utf-16"):  # where half a pair takes two bytes, and so does a NUL
+        nuls = line.count(0)
+        damaged -= (damaged - nuls) // 3 - nuls
     return text, damaged
 
 

@@ -169,6 +169,14 @@ def test_nuls_are_wrong_bytes() -> None:
     assert record == Record(0, "今天的天色真好\ufffd，我出去走了走", "utf-8", "1", damaged=2)
 
 
+def test_wrong_units_of_utf_16_are_two_bytes_each() -> None:
+    # Found by fuzzing: NULs were counted as if the file were in UTF-8.
+    text = "今天的天色真好，我出去走了走，看到了山和水。" * 2
+    for wrong in (bytes(4), b"\x00\xd8\x01\xd8", b"\x00\xd8\x00\x00"):
+        data = f"id,text\n1,{text}".encode("utf-16") + wrong + "好\n".encode("utf-16-le")
+        assert read(data) == [Record(0, text + "\ufffd好", "utf-16", "1", damaged=4)]
+
+
 def test_more_cells_than_any_table_has() -> None:
     first, second = read("id,text\n" + "," * 2 * MOST_CELLS + "\n1,甲\n")
     assert raws([first, second]) == ["bad_row", "甲"]
