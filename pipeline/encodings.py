@@ -138,8 +138,10 @@ class UndecodableError(ValueError):
         self.detail = detail
 
 
-def decode(data: bytes) -> Decoded:
+def decode(data: bytes, *declared: str | None) -> Decoded:
     r"""All of ``data`` as text, less one byte order mark. Damage in places is marked and counted.
+
+    ``declared`` is what the page, and what its server, call the encoding: see `detect`.
 
     >>> decode("正常".encode("gb18030"))
     Decoded(text='正常', encoding='gb18030', damaged=0)
@@ -151,7 +153,7 @@ def decode(data: bytes) -> Decoded:
     if marked is None and b"\0" not in data:
         with suppress(UnicodeDecodeError):
             return Decoded(data.decode("utf-8"), "utf-8")
-    encoding = marked or by_evidence(data)
+    encoding = marked or by_evidence(data, *declared)
     if marked is None:
         _refuse_implausible(data, encoding)
     text, damaged = decode_damaged(data, encoding)
@@ -194,10 +196,10 @@ def byte_order_mark(data: bytes) -> str | None:
     return next((name for mark, name in BYTE_ORDER_MARKS if data.startswith(mark)), None)
 
 
-def by_evidence(data: bytes, declared: str | None = None) -> str:
+def by_evidence(data: bytes, *declared: str | None) -> str:
     """The candidate that makes the likeliest Chinese of a sample of ``data``."""
     windows = list(_sample(data))
-    hinted = DECLARED.get(_codec_name(declared), ())
+    hinted = {codec for name in declared for codec in DECLARED.get(_codec_name(name), ())}
     nats = {name: HINT if name in hinted else 0.0 for name in CANDIDATES}
     return max(CANDIDATES, key=lambda name: nats[name] + sum(likelihood(w, name) for w in windows))
 
@@ -205,7 +207,7 @@ def by_evidence(data: bytes, declared: str | None = None) -> str:
 def _codec_name(declared: str | None) -> str:
     """Python's name for an encoding, as strangers spell it; empty for one that it does not know."""
     try:
-        return codecs.lookup((declared or "").strip()).name
+        return codecs.lookup((declared or "").strip().lower().removeprefix("x-")).name
     except (LookupError, ValueError):  # a NUL in the name
         return ""
 

@@ -25,10 +25,10 @@ REASONS: Mapping[str, str] = {
     "no_content": "the page has no text of its own: only navigation, or nothing",
     "not_a_page": "the record of the web archive is no page: an error, a redirection, an image",
     "not_an_object": "the line is valid JSON, but no object",
-    "too_large": "the record is longer than `max_document_chars`",
-    "truncated": "the compressed file ends in mid-stream",
+    "too_large": "the record is longer than `max_document_chars`, or its mark-up beyond all bounds",
+    "truncated": "the file, or a packed page in it, ends in mid-stream",
     "undecodable": "the bytes are valid in no encoding tried, or too many are wrong",
-    "unreadable": "the operating system would not let the file be read, or it is no such archive",
+    "unreadable": "the system would not let the file be read, or it is damaged beyond reading",
     "unsupported_format": "no reader is known for the file's suffix",
 }
 
@@ -83,7 +83,11 @@ STAGE_COLUMNS: Mapping[str, pa.Schema] = {
             field("record_publisher", pa.string(), "publisher in it; null: none", nullable=True),
             field("record_author", pa.string(), "author in it; null: none", nullable=True),
             field("record_editor", pa.string(), "editor in it; null: none", nullable=True),
-            field("damaged", pa.int32(), "bytes that were wrong; each stretch is U+FFFD in raw"),
+            field(
+                "damaged",
+                pa.int32(),
+                "wrong bytes of the record; a stretch of them in its text is U+FFFD",
+            ),
             field("raw", pa.string(), "the record as decoded, never edited"),
         ]
     ),

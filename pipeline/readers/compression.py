@@ -82,6 +82,15 @@ def blocks(stream: BinaryIO, size: int = BLOCK_BYTES) -> Iterator[bytes]:
         yield block
 
 
+def read_at_most(stream: BinaryIO, size: int) -> bytes:
+    """The first ``size`` bytes of the stream, which may hand them out in smaller blocks."""
+    parts = []
+    while size > 0 and (block := stream.read(min(size, BLOCK_BYTES))):
+        parts.append(block)
+        size -= len(block)
+    return b"".join(parts)
+
+
 def gunzip(stream: BinaryIO) -> BinaryIO:
     """The content of a gzip file: of all its members, one after the other."""
     return _unpacked(stream, _GZIP)

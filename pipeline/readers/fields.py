@@ -66,9 +66,8 @@ OPTIONAL_FIELDS: Mapping[str, tuple[str, ...]] = {
         "時間",
         "datetime",
         "time",
-        "timestamp",
     ),
-    "publisher": ("publisher", "site name", "来源", "來源", "媒体", "媒體", "出处", "source"),
+    "publisher": ("publisher", "site name", "来源", "來源", "媒体", "媒體", "出处"),
     "author": ("author", "byline", "作者", "记者", "記者", "撰文"),
     "editor": ("editor", "责任编辑", "責任編輯", "责编", "責編", "编辑", "編輯"),
 }

@@ -2,10 +2,10 @@
 
 import codecs
 import io
-import re
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO, NamedTuple
 
+from pipeline.damage import decode_damaged
 from pipeline.encodings import UndecodableError, detect, refuse_binary
 from pipeline.readers.compression import BLOCK_BYTES, BlockStream, DamagedError, blocks
 from pipeline.readers.fields import DAMAGED_SHARE
@@ -28,8 +28,8 @@ class TextFile(NamedTuple):
     head: bytes
     """What the encoding was told from: a megabyte, or more as long as that is plain ASCII."""
     content: Iterator[bytes]
-    """All of it, in blocks. UTF-16 is rewritten as UTF-8, so that a line break is one byte; what
-    was wrong in it stays wrong."""
+    """All of it, in blocks. UTF-16 and UTF-32 are rewritten as UTF-8, so that a line break is one
+    byte; what was wrong in it stays wrong."""
     codec: str
     """What ``content`` is in."""
 
@@ -45,6 +45,8 @@ def open_text(stream: BinaryIO) -> TextFile:
     encoding = detect(head)
     if encoding.startswith("utf-16"):
         return TextFile(encoding, head, _from_utf_16(content, encoding), "utf-8")
+    if encoding.startswith("utf-32"):
+        return TextFile(encoding, head, _to_utf_8(content, encoding), "utf-8")
     # The codec that takes off a mark is a slow one, and marks may stand elsewhere too.
     codec = "utf-8" if encoding == "utf-8-sig" else encoding
     return TextFile(encoding, head, content, codec)
@@ -108,31 +110,16 @@ def wrong_bytes(before: str, encoding: str) -> UndecodableError:
     )
 
 
-def decode_damaged(data: bytes, encoding: str) -> tuple[str, int]:
-    """The text, with U+FFFD for each stretch of wrong bytes, and how many bytes are wrong.
-
-    NULs are wrong too: no text has them, and crashes leave them.
-    """
-    text = data.decode(encoding, "pipeline.keep_wrong_bytes")
-    damaged = 0
-
-    def replacement(found: re.Match[str]) -> str:
-        nonlocal damaged
-        damaged += len(found[0])
-        return "\ufffd"
-
-    return _WRONG.sub(replacement, text), damaged
-
-
-# A byte that is wrong, as half of a UTF-16 pair. No codec makes such a thing of what is right.
-_WRONG = re.compile("[\0\udc80-\udcff]+")
-
-
 def _keep_wrong_bytes(error: UnicodeError) -> tuple[str, int]:
-    """One at a time: what follows the first may be right, and be the quote that ends a string."""
+    """As halves of UTF-16 pairs, which no codec makes of what is right.
+
+    One at a time: what follows the first may be right, and be the quote that ends a string. But in
+    UTF-32 four belong together.
+    """
     if not isinstance(error, UnicodeDecodeError):
         raise error
-    return chr(0xDC00 | 0x80 | error.object[error.start]), error.start + 1
+    end = error.end if error.encoding.startswith("utf-32") else error.start + 1
+    return "".join(chr(0xDC80 | byte) for byte in error.object[error.start : end]), end
 
 
 codecs.register_error("pipeline.keep_wrong_bytes", _keep_wrong_bytes)

@@ -5,7 +5,7 @@ from typing import BinaryIO
 
 from pipeline.config import Config
 from pipeline.encodings import UndecodableError, decode
-from pipeline.readers.compression import BLOCK_BYTES
+from pipeline.readers.compression import read_at_most
 from pipeline.records import Record, Reject
 
 MOST_BYTES_PER_CHARACTER = 4  # in every encoding that `decode` knows
@@ -22,7 +22,7 @@ def read_txt(stream: BinaryIO, config: Config) -> Iterator[Record | Reject]:
     """
     max_chars = config.max_document_chars
     most = max_chars * MOST_BYTES_PER_CHARACTER + BYTE_ORDER_MARK_BYTES
-    data = _read_at_most(stream, most + 1)
+    data = read_at_most(stream, most + 1)
     if len(data) > most:
         yield _too_large(max_chars)
         return
@@ -37,15 +37,6 @@ def read_txt(stream: BinaryIO, config: Config) -> Iterator[Record | Reject]:
         yield Reject(None, "empty_file", _emptiness(text))
     else:
         yield Record(0, text, encoding, damaged=damaged)
-
-
-def _read_at_most(stream: BinaryIO, size: int) -> bytes:
-    """The first ``size`` bytes of the stream, which may hand them out in smaller blocks."""
-    parts = []
-    while size > 0 and (block := stream.read(min(size, BLOCK_BYTES))):
-        parts.append(block)
-        size -= len(block)
-    return b"".join(parts)
 
 
 def _too_large(max_chars: int) -> Reject:

@@ -28,6 +28,7 @@ STAGES: Mapping[str, Stage] = {
         "1-ingested",
         "decode files into documents; reject, with a reason, what is none",
         settings=("max_document_chars", "shard_chars", "text_field"),
+        packages=("brotli", "lxml", "resiliparse", "warcio"),
     ),
     "normalise": Stage(
         "2-normalised",
