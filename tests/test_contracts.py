@@ -198,7 +198,7 @@ def file_of(suffix: str, text: str) -> bytes:
         return warc_record("response", "application/http; msgtype=response", response)
     if suffix == ".wet":
         return warc_record("conversion", "text/plain", text)
-    return (page if "htm" in suffix else text).encode()
+    return (page if "ml" in suffix else text).encode()
 
 
 def warc_record(kind: str, content_type: str, content: str) -> bytes:

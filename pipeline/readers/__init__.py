@@ -13,14 +13,14 @@ from pipeline.readers.warc import read_warc
 from pipeline.records import Reader
 
 READERS: Mapping[str, Reader] = {
-    ".txt": read_txt,
+    **dict.fromkeys((".txt", ".text", ".md", ".srt"), read_txt),
     ".jsonl": read_jsonl,
     ".ndjson": read_jsonl,
     ".json": read_json,
     ".csv": read_csv,
     ".tsv": read_tsv,
     ".parquet": read_parquet,
-    **dict.fromkeys((".html", ".htm", ".xhtml", ".shtml"), read_html),
+    **dict.fromkeys((".html", ".htm", ".xhtml", ".shtml", ".xml"), read_html),
     **dict.fromkeys((".warc", ".wet"), read_warc),
 }
 """By suffix, in lower case, after the suffix of the compression is taken off."""

@@ -14,6 +14,7 @@ import pyarrow as pa
 from pipeline.config import Config
 from pipeline.page import read_page
 from pipeline.page.dates import read_date
+from pipeline.page.metadata import is_name
 from pipeline.quality import line_repetition, text_hash
 from pipeline.rules import RULES
 from pipeline.rules.rewriting import compose
@@ -68,9 +69,9 @@ def normalise(
         script="Hant" if "script" in dict(edits) else script_of(text),
         title=_one_line(record_title) or page.title,
         published_at=(record_date and read_date(record_date)) or page.published_at,
-        publisher=_one_line(record_publisher) or page.publisher,
-        author=_one_line(record_author) or page.author,
-        editor=_one_line(record_editor) or page.editor,
+        publisher=_name(record_publisher) or page.publisher,
+        author=_name(record_author) or page.author,
+        editor=_name(record_editor) or page.editor,
         text=text,
         text_hash=text_hash(text),
         line_repetition=line_repetition(text),
@@ -108,6 +109,12 @@ def _rewritten(text: str) -> tuple[str, tuple[tuple[str, int], ...], tuple[Edit,
         if text == before:
             break
     return text, tuple((name, counts[name]) for name in RULES if name in counts), alignment
+
+
+def _name(given: str | None) -> str:
+    """Who is named; nobody for 未知, UNKNOWN and the like."""
+    name = _one_line(given)
+    return name if is_name(name) else ""
 
 
 def _one_line(given: str | None) -> str:

@@ -419,6 +419,14 @@ def test_dense_edits_end_soon(unit):
     assert time.process_time() - start < 30
 
 
+def test_what_the_record_says_of_itself_goes_before_what_the_page_says():
+    page = "小桥修好了\n来源：晨报 作者：张三\n昨天，行人都很高兴。"
+    said = normalise(page, record_publisher="晚报\n", record_author=" 李四", record_editor="王五")
+    assert (said.publisher, said.author, said.editor) == ("晚报", "李四", "王五")
+    silent = normalise(page, record_publisher="UNKNOWN", record_author="未知", record_editor="")
+    assert (silent.publisher, silent.author, silent.editor) == ("晨报", "张三", None)
+
+
 # --- columns --------------------------------------------------------------------------------------
 
 
