@@ -54,7 +54,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _fail(command: str, message: str, status: int) -> int:
-    print(" ".join(f"pipeline {command}: {message}".split()), file=sys.stderr)
+    line = " ".join(f"pipeline {command}: {message}".split())
+    # A file may have a name that a terminal obeys.
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+    print(shown, file=sys.stderr)
     return status
 
 

@@ -122,6 +122,11 @@ def test_arguments_that_make_no_sense_are_2(arguments: list[str]) -> None:
     assert stopped.value.code == 2
 
 
+def test_a_name_does_not_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "no\x1b[2Jsuch", "out"]) == 2
+    assert last_line(capsys) == "pipeline run: no\\x1b[2Jsuch does not exist"
+
+
 def test_an_empty_folder_is_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "in").mkdir()
     for _ in range(2):  # the second time everything is up to date, and still there is nothing
