@@ -76,28 +76,46 @@ class NgramModel:
             parts.append(scored[start - before :])
         return np.concatenate(parts) if parts else np.zeros(0, np.float32)
 
+    def pair_log_probs(self, first: Ids, second: Ids) -> Floats:
+        """Log probability of each of ``second`` given the one of ``first`` before it alone."""
+        keys = first.astype(np.uint64) * np.uint64(self.alphabet.size) + second
+        found, entry = static_table.look_up(self._words, salted(keys, 2))
+        backed = self.unigrams[0][second] + self.unigrams[1][first]
+        return np.where(found, self._own(entry), backed)
+
+    def _own(self, entry: Words) -> Floats:
+        return self._loss_of[(entry >> np.uint32(BACKOFF_BITS)) & _LOSS_MASK]
+
     def _scored(self, ids: Ids) -> Floats:
+        """The n-grams of each order are looked up only where prefix and suffix were found: both are
+        kept with every n-gram, so that what is found without them is a false match.
+        """
         size = np.uint64(self.alphabet.size)
-        wide = ids.astype(np.uint64)
-        scores: Floats = self.unigrams[0][ids]
-        backoff = self.unigrams[1][ids]
-        known = np.ones(ids.shape, dtype=np.bool_)
+        width = ids.shape[-1]
+        wide = ids.astype(np.uint64).reshape(-1)
+        flat = ids.reshape(-1)
+        scores: Floats = self.unigrams[0][flat]
+        backoff = self.unigrams[1][flat]
+        known = np.ones(len(flat), dtype=np.bool_)
         keys = wide
-        power = np.uint64(1)
-        for n in range(2, ORDER + 1):
-            if ids.shape[-1] < n:
-                break
-            power *= size
-            keys = keys[..., :-1] * size + wide[..., n - 1 :]
-            found, entry = static_table.look_up(self._words, salted(keys, n))
-            found &= known[..., 1:]  # its suffix
-            found &= known[..., :-1]  # and its prefix are kept too, or it is a false match
-            backed = scores[..., n - 1 :] + np.where(known[..., :-1], backoff[..., :-1], 0)
-            own = self._loss_of[(entry >> np.uint32(BACKOFF_BITS)) & _LOSS_MASK]
-            scores[..., n - 1 :] = np.where(found, own, backed)
-            backoff = self._backoff_of[entry & _BACKOFF_MASK]
-            known = found
-        return scores
+        for n in range(2, min(ORDER, width) + 1):
+            prefixed = np.empty_like(known)
+            prefixed[1:] = known[:-1]
+            prefixed.reshape(-1, width)[:, : n - 1] = False  # a row does not see the one before
+            end = np.flatnonzero(prefixed)
+            scores[end] += backoff[end - 1]
+            end = end[known[end]]
+            own = keys[end - 1] * size + wide[end]
+            found, entry = static_table.look_up(self._words, salted(own, n))
+            end, own, entry = end[found], own[found], entry[found]
+            scores[end] = self._own(entry)
+            known = np.zeros_like(known)
+            known[end] = True
+            backoff[end] = self._backoff_of[entry & _BACKOFF_MASK]
+            if n < ORDER:
+                keys = keys.copy() if n == 2 else keys
+                keys[end] = own
+        return scores.reshape(ids.shape)
 
     def save(self, directory: Path) -> None:
         """Write the model's three files into ``directory``."""

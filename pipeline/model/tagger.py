@@ -22,8 +22,10 @@ HEADS = ("inside", "begin", "inserted")
 """What the outputs say of a character: in a substituted span, the first of one, in an inserted
 string; log odds."""
 
-CHAR_WIDTH, PAIR_WIDTH = 64, 32
-WIDTH = CHAR_WIDTH + 2 * PAIR_WIDTH
+WIDTH = 64
+PAIR_WIDTH = WIDTH // 2
+"""The pair that a character makes with the one before adds to the first half of its vector, the pair
+with the one behind to the second. Tables are cheap to read; it is the layers that cost."""
 PAIR_BITS = 17
 """Pairs of neighbouring characters share 2**17 vectors by hash: 4 MB a table as it ships."""
 
@@ -44,7 +46,7 @@ class Layer(NamedTuple):
 
 class Tagger(NamedTuple):
     chars: Floats
-    """Vector of each character, shape ``(alphabet size, CHAR_WIDTH)``."""
+    """Vector of each character, shape ``(alphabet size, WIDTH)``."""
     before: Floats
     """Of the pair that it makes with the one before, shape ``(2**PAIR_BITS, PAIR_WIDTH)``."""
     behind: Floats
@@ -82,7 +84,10 @@ class Tagger(NamedTuple):
 
     def embedded(self, ids: Ids) -> Floats:
         before, behind = pair_slots(ids)
-        return np.concatenate([self.chars[ids], self.before[before], self.behind[behind]], axis=1)
+        vectors = self.chars[ids]
+        vectors[:, :PAIR_WIDTH] += self.before[before]
+        vectors[:, PAIR_WIDTH:] += self.behind[behind]
+        return vectors
 
     def save(self, path: Path) -> None:
         """Vectors in steps of 1/127 of their largest entry, the rest in half precision."""
