@@ -36,6 +36,10 @@ SITE_FEATURES = (
     "prior",  # of the best candidate, in the channel
     "lists",  # how many lists know it
 )
+KIND_FEATURES = (  # of the document: how strange its kind is, whatever words were put in
+    "background",  # mean log probability of the characters that are not improbable
+    "characters",  # mean log probability of its characters out of context
+)
 TAG_FEATURES = (
     "inside",  # mean over the site's characters of what the tagger says, log odds
     "inside_lowest",
@@ -64,6 +68,14 @@ DOCUMENT_FEATURES = (
     "spun",  # log odds that the document is spun, at most 20 either way
     "tagged",  # mean chance of a character of the document to be inside, by the tagger
 )
+
+
+ODD = -8.5
+"""Log probability of a character below which the glance looks at what stands there: 5% of the
+characters of clean pages, and more than half of the substitutions of simulated ones have one."""
+
+USUAL = -7.0
+"""Log probability of a character from which on it belongs to the background of its page."""
 
 
 class Best(NamedTuple):
@@ -123,8 +135,8 @@ def site_features(
     original = found.original[chosen]
     length = channel.length[sites.term]
     first, behind = sites.start, sites.end
-    total = np.concatenate([[0.0], np.cumsum(log_probs, dtype=np.float64)])
-    level = (total[batch.ends] - total[batch.starts]) / np.maximum(1, batch.ends - batch.starts)
+    lengths = np.maximum(1, batch.ends - batch.starts)
+    level = _means(batch, log_probs, lengths)
     columns = [
         found.gain[chosen],
         found.gain_inside[chosen],
@@ -308,21 +320,42 @@ def _top_of_others(document: Ints, p: Doubles, n: int, k: int) -> Floats:
 
 
 def text_features(batch: Batch, log_probs: Floats, unigrams: Floats) -> Doubles:
-    """What the language model says of each text: mean, and shares of improbable characters and of
-    characters less probable here than anywhere; shape ``(texts, 7)``.
+    """What the language model says of each text, whatever words are in it; shape ``(texts, 11)``.
+
+    Means of the log probability, with and without the improbable characters, and out of context;
+    shares of improbable characters, of characters less probable here than anywhere, and of islands:
+    two characters that belong together and to nothing beside them, as a word put in by a tool does.
     """
     length = np.maximum(1, batch.ends - batch.starts)
     cohesion = log_probs - unigrams[batch.ids]
+    island = np.zeros(len(log_probs), dtype=np.bool_)
+    island[:-2] = (cohesion[:-2] < 0.0) & (cohesion[1:-1] > 2.5) & (cohesion[2:] < 0.5)
+    wide = island.copy()
+    wide[:-2] &= log_probs[:-2] < ODD
     marks = [
         log_probs,
         *(log_probs < limit for limit in (-7.0, -9.0, -11.0)),
         *(cohesion < limit for limit in (0.0, -2.0)),
+        island,
+        wide,
     ]
-    columns = []
-    for mark in marks:
-        total = np.append(0.0, np.cumsum(mark, dtype=np.float64))
-        columns.append((total[batch.ends] - total[batch.starts]) / length)
-    return np.stack([*columns, np.log(length)], axis=1)
+    columns = [_means(batch, mark, length) for mark in marks]
+    kind = kinds(batch, log_probs, unigrams)
+    return np.concatenate([np.stack([*columns, np.log(length)], axis=1), kind], axis=1)
+
+
+def kinds(batch: Batch, log_probs: Floats, unigrams: Floats) -> Doubles:
+    """KIND_FEATURES of each text, shape ``(texts, 2)``."""
+    length = np.maximum(1, batch.ends - batch.starts)
+    usual = log_probs >= USUAL
+    rest = _means(batch, np.where(usual, log_probs, 0), length)
+    rest /= np.maximum(_means(batch, usual, length), 1e-3)
+    return np.stack([rest, _means(batch, unigrams[batch.ids], length)], axis=1)
+
+
+def _means(batch: Batch, mark: Floats | Bools, length: Ints) -> Doubles:
+    total = np.append(0.0, np.cumsum(mark, dtype=np.float64))
+    return np.asarray((total[batch.ends] - total[batch.starts]) / length)
 
 
 def page_features(document: Ints, p: Doubles, length: Ints) -> Doubles:

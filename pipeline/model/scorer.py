@@ -34,17 +34,12 @@ from pipeline.model.sites import (
 from pipeline.model.tagger import HEADS, Tagger
 from pipeline.model.trees import Trees
 
-FORMAT = 3
+FORMAT = 4
 """Raised with every change after which the files of an older model no longer fit the code."""
 
 LEAST_INSIDE = -1.5
 """Log odds by the tagger, on average over a site, below which originals that no list suggests are
 not even tried."""
-
-
-ODD = -8.5
-"""Log probability of a character below which the glance looks at what stands there: 5% of the
-characters of clean pages, and more than half of the substitutions of simulated ones have one."""
 
 
 class Found(NamedTuple):
@@ -57,6 +52,8 @@ class Found(NamedTuple):
     surface_count: Ints
     original_count: Ints
     features: Floats
+    kind: Doubles
+    """How strange the kind of each text is to the language model (`features.kinds`)."""
 
 
 class Read(NamedTuple):
@@ -106,7 +103,7 @@ def glance(model: NgramModel, listed: Channel, texts: list[str]) -> tuple[Found,
     batch = batch_of(model, texts)
     log_probs = model.log_probs(batch.ids)
     near = np.zeros(len(log_probs), dtype=np.bool_)
-    odd = np.flatnonzero(log_probs < ODD)
+    odd = np.flatnonzero(log_probs < f.ODD)
     for step in range(3):
         near[np.maximum(odd - step, 0)] = True
     start, term = listed.matches(batch.ids, np.flatnonzero(near))
@@ -127,7 +124,7 @@ def _found(
     counted: tuple[Ints, Ints],
 ) -> Found:
     sites = find_sites(batch, log_probs, start, term, channel.length[term])
-    sites, found = worth_judging(sites, candidates(batch, model, channel, sites, suspected))
+    sites, found = worth_judging(*candidates(batch, model, channel, sites, suspected))
     best = f.best_candidates(found, len(sites.start))
     original = found.original[best.candidate]
     counts = [
@@ -137,7 +134,9 @@ def _found(
     rows = f.site_features(
         batch, log_probs, model.unigrams[0], channel, sites, found, best, *counts
     )
-    return Found(batch, sites, found, best, counts[0], counts[1], rows)
+    kind = f.kinds(batch, log_probs, model.unigrams[0])
+    rows = np.concatenate([rows, kind[sites.document]], axis=1, dtype=np.float32)
+    return Found(batch, sites, found, best, counts[0], counts[1], rows, kind)
 
 
 def families(channel: Channel, found: Found) -> Flags:
@@ -279,13 +278,14 @@ def in_context(read: Read, odds: Floats) -> Floats:
 
 
 def document_rows(read: Read, p: Doubles) -> Doubles:
-    """What the verdict on each document rests on, shape ``(documents, 7)``."""
+    """What the verdict on each document rests on, shape ``(documents, 9)``."""
     batch, sites = read.found.batch, read.found.sites
     kept = f.apart(sites, p.astype(np.float32), len(batch.ids))
     rows = f.page_features(sites.document[kept], p[kept], batch.ends - batch.starts)
     more = [
         np.clip(read.posterior.spun, -20, 20) / 10,
         np.log(0.002 + f.tagged(batch, read.tags)),
+        *read.found.kind.T,
     ]
     return np.concatenate([np.stack(more, axis=1), rows], axis=1)
 

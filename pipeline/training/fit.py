@@ -5,7 +5,6 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-import lightgbm
 import numpy as np
 
 from pipeline.model import posterior
@@ -29,6 +28,7 @@ from pipeline.model.scorer import (
 from pipeline.model.sites import batch_of
 from pipeline.model.tagger import Tagger
 from pipeline.model.trees import Trees
+from pipeline.training.boosting import Shape, boosted
 from pipeline.training.insertion_fit import fit_insertions
 from pipeline.training.logistic import logistic
 from pipeline.training.pages import Page
@@ -36,11 +36,10 @@ from pipeline.training.pages import Page
 log = logging.getLogger(__name__)
 
 PAGES_AT_ONCE = 100
-N_TREES, N_LEAVES, MAX_DEPTH = 150, 31, 7
-N_GLANCE_TREES, GLANCE_LEAVES = 40, 15
-"""Of the glance, which every site of a corpus has to pass: small trees are fast, and it need only
-tell which pages deserve a reading."""
-N_THREADS = 2
+READING = Shape()
+GLANCE = Shape(n_trees=80, depth=5)
+"""Every site of a corpus has to pass these: small trees are fast, and they need only tell which pages
+deserve a reading."""
 CLEAN, SUBSTITUTED, UNCLEAR = 0, 1, 2
 
 CLEAN_WEIGHT = 3.0
@@ -59,6 +58,13 @@ NO_OPINION = -1.6
 """Log odds just below `scorer.LEAST_INSIDE`: of such a site only listed originals are tried."""
 
 
+class Readership(NamedTuple):
+    """Pages, and the language model that scores them while the decision is fitted."""
+
+    ngrams: NgramModel
+    pages: Sequence[Page]
+
+
 class _Reading(NamedTuple):
     """One batch of pages, read."""
 
@@ -70,23 +76,27 @@ class _Reading(NamedTuple):
 
 
 def fit(
-    ngrams: NgramModel,
     channel: Channel,
     known: Channel,
     tagger: Tagger,
-    pages: Sequence[Page],
+    readerships: Sequence[Readership],
     advertised: Sequence[Page],
     seed: int,
 ) -> Scorer:
-    """The scorer of a language model, a channel and a tagger, fitted on pages none has seen.
+    """The scorer of a channel, a tagger and the first language model, fitted on pages none has seen.
+
+    The other models know less than the first, each to its pages: to the shipped model all kinds of
+    text in ``pages`` are familiar, which those of the web are not.
 
     ``known`` is the channel that the fitting uses: some of what the pages were spun with is not in
     its lists, as it will be with tools that nobody has a list for. ``advertised`` are clean pages
     with advertisers' terms (`insertion_fit.contexts`).
     """
-    batches = [pages[i : i + PAGES_AT_ONCE] for i in range(0, len(pages), PAGES_AT_ONCE)]
-    first, suspicion, gate = _fit_glance(ngrams, known, batches, seed)
-    readings = [_read(ngrams, known, tagger, batch) for batch in batches]
+    ngrams = readerships[0].ngrams
+    batches = [batch for one in readerships for batch in _batches(one)]
+    pages = [page for batch in batches for page in batch.pages]
+    first, suspicion, gate = _fit_glance(known, batches, seed)
+    readings = [_read(known, tagger, batch) for batch in batches]
     rows = np.concatenate([one.found.features for one in readings])
     truth = np.concatenate([one.labels for one in readings])
     weight = np.concatenate([_weights(one.found, one.pages) for one in readings])
@@ -99,13 +109,10 @@ def fit(
         (truth == UNCLEAR).sum(),
     )
 
-    def boosted(rows: Floats) -> tuple[Trees, Floats]:
-        def make(rows: Floats, truth: Labels, weight: Floats) -> Trees:
-            return _boosted(rows, truth, weight, seed)
+    def make(rows: Floats, truth: Labels, weight: Floats) -> Trees:
+        return boosted(rows, truth, weight, seed, READING)
 
-        return _crossed(rows, truth, weight, fold, make)
-
-    alone, odds = boosted(rows)
+    alone, odds = _crossed(rows, truth, weight, fold, make)
     clear = truth != UNCLEAR
     share = np.average(truth[clear] == SUBSTITUTED, weights=weight[clear])
     base = float(np.log(share / (1 - share)))
@@ -123,7 +130,7 @@ def fit(
 
     def further(parts: list[Floats]) -> tuple[Trees, list[Floats]]:
         wide = [in_context(read, part) for read, part in zip(reads, parts, strict=True)]
-        trees, odds = boosted(np.concatenate(wide))
+        trees, odds = _crossed(np.concatenate(wide), truth, weight, fold, make)
         return trees, [odds[low:high] for low, high in itertools.pairwise(edges)]
 
     together, parts = further(parts)
@@ -145,25 +152,30 @@ def fit(
         base,
         gate,
         page,
-        fit_insertions(ngrams, [*pages, *advertised]),
+        fit_insertions(ngrams, [*readerships[0].pages, *advertised]),
     )
 
 
+def _batches(whole: Readership) -> list[Readership]:
+    starts = range(0, len(whole.pages), PAGES_AT_ONCE)
+    return [Readership(whole.ngrams, whole.pages[i : i + PAGES_AT_ONCE]) for i in starts]
+
+
 def _fit_glance(
-    ngrams: NgramModel, known: Channel, batches: Sequence[Sequence[Page]], seed: int
+    known: Channel, batches: Sequence[Readership], seed: int
 ) -> tuple[Trees, Trees, float]:
-    """The trees of the first look, the weights that make them a suspicion, and the gate."""
+    """The trees of the first look, those that make a suspicion of what they see, and the gate."""
     listed = known.restricted(known.family & LISTED > 0)
-    looks = [glance(ngrams, listed, [page.text for page in batch]) for batch in batches]
+    looks = [glance(one.ngrams, listed, [page.text for page in one.pages]) for one in batches]
     found = [one for one, _ in looks]
     rows = np.concatenate([one.features for one in found])
-    labels = [_labels(one, batch) for one, batch in zip(found, batches, strict=True)]
-    weight = np.concatenate([_weights(one, b) for one, b in zip(found, batches, strict=True)])
+    labels = [_labels(one, batch.pages) for one, batch in zip(found, batches, strict=True)]
+    weight = np.concatenate([_weights(one, b.pages) for one, b in zip(found, batches, strict=True)])
     sizes = [len(one.features) for one in found]
     fold = np.repeat(np.arange(len(found)) % 2, sizes)
 
     def make(rows: Floats, truth: Labels, weight: Floats) -> Trees:
-        return _boosted(rows, truth, weight, seed, N_GLANCE_TREES, GLANCE_LEAVES)
+        return boosted(rows, truth, weight, seed, GLANCE)
 
     trees, odds = _crossed(rows, np.concatenate(labels), weight, fold, make)
     edges = np.cumsum([0, *sizes])
@@ -173,9 +185,9 @@ def _fit_glance(
             for (one, of_text), low, high in zip(looks, edges[:-1], edges[1:], strict=True)
         ]
     )
-    pages = [page for batch in batches for page in batch]
+    pages = [page for batch in batches for page in batch.pages]
     is_spun, counted = _verdicts(pages)
-    fold = np.repeat(np.arange(len(batches)) % 2, [len(batch) for batch in batches])
+    fold = np.repeat(np.arange(len(batches)) % 2, [len(batch.pages) for batch in batches])
     suspicion, scores = _crossed(
         documents, is_spun.astype(np.int8), counted.astype(np.float32), fold, make
     )
@@ -185,7 +197,8 @@ def _fit_glance(
     return trees, suspicion, gate
 
 
-def _read(ngrams: NgramModel, known: Channel, tagger: Tagger, pages: Sequence[Page]) -> _Reading:
+def _read(known: Channel, tagger: Tagger, readership: Readership) -> _Reading:
+    ngrams, pages = readership
     texts = [page.text for page in pages]
     batch = batch_of(ngrams, texts)
     tags = tags_of(tagger, batch)
@@ -248,72 +261,3 @@ def _weights(found: Found, pages: Sequence[Page]) -> Floats:
     """What each site counts for."""
     of_page = np.array([1.0 if page.truth else CLEAN_WEIGHT for page in pages], dtype=np.float32)
     return of_page[found.sites.document]
-
-
-def _boosted(
-    rows: Floats,
-    truth: Labels,
-    weight: Floats,
-    seed: int,
-    n_trees: int = N_TREES,
-    n_leaves: int = N_LEAVES,
-) -> Trees:
-    settings = {
-        "objective": "binary",
-        "learning_rate": 0.08,
-        "num_leaves": n_leaves,
-        "max_depth": MAX_DEPTH,
-        "min_data_in_leaf": 60,
-        "lambda_l2": 5.0,
-        "feature_fraction": 0.8,
-        "bagging_fraction": 0.8,
-        "bagging_freq": 1,
-        "deterministic": True,
-        "force_row_wise": True,
-        "seed": seed,
-        "num_threads": N_THREADS,
-        "verbose": -1,
-    }
-    booster = lightgbm.train(settings, lightgbm.Dataset(rows, truth, weight=weight), n_trees)
-    return flattened(booster.dump_model()["tree_info"])
-
-
-def flattened(forest: list[dict[str, object]]) -> Trees:
-    """LightGBM's nested trees as arrays."""
-    tables = [_nodes(tree["tree_structure"]) for tree in forest]
-    shape = (len(tables), max(len(table) for table in tables))
-    feature, left, right = (np.zeros(shape, dtype=np.int16) for _ in range(3))
-    threshold, value = (np.zeros(shape, dtype=np.float32) for _ in range(2))
-    for i, table in enumerate(tables):
-        n = len(table)
-        feature[i, :n], threshold[i, :n], left[i, :n], right[i, :n], value[i, :n] = zip(
-            *table, strict=True
-        )
-    return Trees(feature, threshold, left, right, value, max(map(_depth, tables)))
-
-
-def _nodes(root: object) -> list[tuple[int, float, int, int, float]]:
-    """(feature, threshold, left, right, value) of every node, parents first."""
-    table: list[tuple[int, float, int, int, float]] = []
-
-    def add(node: dict[str, object]) -> int:
-        at = len(table)
-        if "leaf_value" in node:
-            table.append((0, np.inf, at, at, float(str(node["leaf_value"]))))
-            return at
-        table.append((0, 0.0, 0, 0, 0.0))
-        left, right = add(node["left_child"]), add(node["right_child"])  # type: ignore[arg-type]
-        split = int(str(node["split_feature"]))
-        table[at] = (split, float(str(node["threshold"])), left, right, 0.0)
-        return at
-
-    add(root)  # type: ignore[arg-type]
-    return table
-
-
-def _depth(table: list[tuple[int, float, int, int, float]]) -> int:
-    depth = [0] * len(table)
-    for at, (_, _, left, right, _) in enumerate(table):
-        for child in {left, right} - {at}:
-            depth[child] = depth[at] + 1
-    return max(depth)

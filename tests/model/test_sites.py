@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from pipeline.model.channel import Channel, Pair
-from pipeline.model.features import DOCUMENT_FEATURES, SITE_FEATURES, TAG_FEATURES
+from pipeline.model.features import DOCUMENT_FEATURES, KIND_FEATURES, SITE_FEATURES, TAG_FEATURES
 from pipeline.model.posterior import CELLS, infer
 from pipeline.model.scorer import Read, families, find, glance, in_context, witnesses
 from pipeline.model.sites import batch_of
@@ -68,7 +68,7 @@ def test_texts_without_sites_are_no_trouble(ngrams, texts):
 
 
 def test_features_are_those_that_are_named(ngrams, found):
-    assert found.features.shape[1] == len(SITE_FEATURES) + len(TAG_FEATURES)
+    assert found.features.shape[1] == len(SITE_FEATURES) + len(KIND_FEATURES) + len(TAG_FEATURES)
     odds = np.zeros(len(found.sites.start), dtype=np.float32)
     family = families(Channel.of_pairs(ngrams, PAIRS), found)
     even = np.full(len(CELLS) + 1, -np.log(len(CELLS) + 1))
@@ -91,5 +91,5 @@ def test_unlisted_originals_are_tried_only_where_the_tagger_suspects(ngrams):
 def test_a_glance_sees_no_more_than_a_reading(ngrams, found):
     seen, of_text = glance(ngrams, Channel.of_pairs(ngrams, PAIRS), TEXTS)
     assert set(seen.sites.start.tolist()) <= set(found.sites.start.tolist())
-    assert of_text.shape == (len(TEXTS), 7)
+    assert of_text.shape == (len(TEXTS), 11)
     assert np.isfinite(of_text).all()
