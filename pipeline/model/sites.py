@@ -20,10 +20,10 @@ LEAST_TOTAL = -4.0
 """Log sum over a site's originals of exp(gain + prior) below which it is not judged, in nats."""
 
 
-MOST_TRIED = 8
+MOST_TRIED = 6
 """Originals of a site that are weighed in its whole context. Ranked by pairs of characters alone, the
 one that the context prefers is among the first 6 of them at 98.4% of the sites of 41 real spun
-pages, and among the first 8 at 99.0%."""
+pages; among the first 12 at 99.7%, at twice the cost."""
 FAR_BEHIND = 10.0
 """Nats that an original may be behind the best one and still be weighed."""
 HOPELESS = -7.0
@@ -181,9 +181,10 @@ def _promising(site: Ints, guess: Floats, n: int) -> tuple[Bools, Bools]:
     hopeful = best >= HOPELESS
     kept = (guess >= best[site] - FAR_BEHIND) & hopeful[site]
     rows = np.flatnonzero(kept)
-    order = rows[np.lexsort((-guess[rows], site[rows]))]
-    ranked = site[order]
-    first = np.searchsorted(ranked, ranked)
+    behind = (best[site[rows]] - guess[rows]).astype(np.float64)  # FAR_BEHIND at most
+    order = rows[np.argsort(site[rows] * (2 * FAR_BEHIND) + behind, kind="stable")]
+    first = np.cumsum(np.bincount(site[order], minlength=n))[site[order]]
+    first -= np.bincount(site[order], minlength=n)[site[order]]
     kept[order[np.arange(len(order)) - first >= MOST_TRIED]] = False
     return hopeful, kept
 

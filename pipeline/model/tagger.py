@@ -29,7 +29,7 @@ with the one behind to the second. Tables are cheap to read; it is the layers th
 PAIR_BITS = 17
 """Pairs of neighbouring characters share 2**17 vectors by hash: 4 MB a table as it ships."""
 
-WINDOWS = (64, 128, 256, 512)
+WINDOWS = (64, 128, 256, 384, 512, 768, 1024)
 """Lengths of windows; a longer text is read in several that overlap by SIGHT on either side."""
 
 _MULTIPLIER = np.uint32(0x9E3779B1)
@@ -69,17 +69,22 @@ class Tagger(NamedTuple):
         order depends on it; behind the text all is zero, as behind a row in training.
         """
         x = np.zeros((size + 2 * GAP, WIDTH), dtype=np.float32)
-        inner = slice(GAP, GAP + size)
+        inner = x[GAP : GAP + size]
         end = GAP + len(ids)
         x[GAP:end] = self.embedded(ids)
+        view, hidden, change = (
+            np.empty((size, n), dtype=np.float32)
+            for n in (3 * WIDTH, self.layers[0].wide.shape[1], WIDTH)
+        )
         for layer, dilation in zip(self.layers, DILATIONS, strict=True):
-            hidden = neighbourhood(x, dilation) @ layer.wide
+            np.matmul(neighbourhood(x, dilation, view), layer.wide, out=hidden)
             hidden += layer.bias
             np.maximum(hidden, 0, out=hidden)
-            x[inner] += hidden @ layer.narrow
-            x[inner] += layer.shift
+            np.matmul(hidden, layer.narrow, out=change)
+            change += layer.shift
+            inner += change
             x[end:] = 0
-        scores: Floats = x[inner] @ self.head + self.offset
+        scores: Floats = inner @ self.head + self.offset
         return scores
 
     def embedded(self, ids: Ids) -> Floats:
@@ -116,12 +121,13 @@ class Tagger(NamedTuple):
             return cls(chars, before, behind, layers, arrays["head"], arrays["offset"])
 
 
-def neighbourhood(x: Floats, dilation: int) -> Floats:
-    """Each row beside those ``dilation`` before and behind; the outer GAP rows left out."""
+def neighbourhood(x: Floats, dilation: int, view: Floats | None = None) -> Floats:
+    """Each row beside those ``dilation`` before and behind, the outer GAP rows left out; written
+    into ``view`` if there is one.
+    """
     n = len(x) - 2 * GAP
-    return np.concatenate(
-        [x[GAP + shift : GAP + shift + n] for shift in (-dilation, 0, dilation)], axis=1
-    )
+    rows = [x[GAP + shift : GAP + shift + n] for shift in (-dilation, 0, dilation)]
+    return np.concatenate(rows, axis=1, out=view)
 
 
 def pair_slots(ids: Ids) -> tuple[Ints, Ints]:

@@ -73,7 +73,11 @@ def spin(text: str, tool: Tool, rng: random.Random) -> Spun:
     ]
     spun = _applied(text, sorted([*chosen, *inserted]))
     for number in range(1, tool.passes):
-        found = _words(spun.text, tool.lines) if tool.whole_words else _substrings(spun.text, tool.lines)
+        found = (
+            _words(spun.text, tool.lines)
+            if tool.whole_words
+            else _substrings(spun.text, tool.lines)
+        )
         budget = int(tool.rate / 2**number * len(spun.text))
         spun = _respun(spun, sorted(_chosen(found, tool, rng, budget)))
     return spun
