@@ -3,6 +3,7 @@
 Probabilities are natural logarithms, so a difference of two is a log ratio in nats.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -135,8 +136,7 @@ def site_features(
     original = found.original[chosen]
     length = channel.length[sites.term]
     first, behind = sites.start, sites.end
-    lengths = np.maximum(1, batch.ends - batch.starts)
-    level = _means(batch, log_probs, lengths)
+    level = _means(batch, [log_probs])[:, 0]
     columns = [
         found.gain[chosen],
         found.gain_inside[chosen],
@@ -243,9 +243,8 @@ def document_features(
 
 def tagged(batch: Batch, tags: Floats) -> Doubles:
     """Mean chance of a character of each document to be inside a span, by the tagger."""
-    total = np.append(0.0, np.cumsum(probability(tags[:, 0])))
-    length = np.maximum(1, batch.ends - batch.starts)
-    return np.asarray((total[batch.ends] - total[batch.starts]) / length)
+    chance = 1 / (1 + np.exp(-tags[:, 0]))
+    return _means(batch, [chance])[:, 0]
 
 
 def apart(sites: Sites, odds: Floats, size: int) -> Bools:
@@ -320,13 +319,12 @@ def _top_of_others(document: Ints, p: Doubles, n: int, k: int) -> Floats:
 
 
 def text_features(batch: Batch, log_probs: Floats, unigrams: Floats) -> Doubles:
-    """What the language model says of each text, whatever words are in it; shape ``(texts, 11)``.
+    """What the language model says of each text, whatever words are in it; shape ``(texts, 9)``.
 
-    Means of the log probability, with and without the improbable characters, and out of context;
-    shares of improbable characters, of characters less probable here than anywhere, and of islands:
-    two characters that belong together and to nothing beside them, as a word put in by a tool does.
+    Mean log probability; shares of improbable characters, of characters less probable here than
+    anywhere, and of islands, before which an improbable character may stand: two characters that
+    belong together and to nothing beside them, as a word does that a tool put in; log length.
     """
-    length = np.maximum(1, batch.ends - batch.starts)
     cohesion = log_probs - unigrams[batch.ids]
     island = np.zeros(len(log_probs), dtype=np.bool_)
     island[:-2] = (cohesion[:-2] < 0.0) & (cohesion[1:-1] > 2.5) & (cohesion[2:] < 0.5)
@@ -339,23 +337,25 @@ def text_features(batch: Batch, log_probs: Floats, unigrams: Floats) -> Doubles:
         island,
         wide,
     ]
-    columns = [_means(batch, mark, length) for mark in marks]
-    kind = kinds(batch, log_probs, unigrams)
-    return np.concatenate([np.stack([*columns, np.log(length)], axis=1), kind], axis=1)
+    length = np.log(np.maximum(1, batch.ends - batch.starts))
+    return np.concatenate([_means(batch, marks), length[:, None]], axis=1)
 
 
 def kinds(batch: Batch, log_probs: Floats, unigrams: Floats) -> Doubles:
     """KIND_FEATURES of each text, shape ``(texts, 2)``."""
-    length = np.maximum(1, batch.ends - batch.starts)
     usual = log_probs >= USUAL
-    rest = _means(batch, np.where(usual, log_probs, 0), length)
-    rest /= np.maximum(_means(batch, usual, length), 1e-3)
-    return np.stack([rest, _means(batch, unigrams[batch.ids], length)], axis=1)
+    level, share, alone = _means(
+        batch, [np.where(usual, log_probs, 0), usual, unigrams[batch.ids]]
+    ).T
+    return np.stack([level / np.maximum(share, 1e-3), alone], axis=1)
 
 
-def _means(batch: Batch, mark: Floats | Bools, length: Ints) -> Doubles:
-    total = np.append(0.0, np.cumsum(mark, dtype=np.float64))
-    return np.asarray((total[batch.ends] - total[batch.starts]) / length)
+def _means(batch: Batch, marks: Sequence[Floats | Bools]) -> Doubles:
+    """Mean of each mark over each text, shape ``(texts, len(marks))``; of an empty text 0."""
+    length = batch.ends - batch.starts
+    edges = np.stack([batch.starts, batch.ends], axis=1).reshape(-1)
+    sums = [np.add.reduceat(mark, edges, dtype=np.float32)[::2] for mark in marks]
+    return np.stack(sums, axis=1) * (length > 0)[:, None] / np.maximum(1, length)[:, None]
 
 
 def page_features(document: Ints, p: Doubles, length: Ints) -> Doubles:

@@ -23,6 +23,7 @@ from pipeline.model.ngrams import load as load_ngrams
 from pipeline.model.odds import probability
 from pipeline.model.posterior import Posterior
 from pipeline.model.sites import (
+    HOPELESS,
     Batch,
     Candidates,
     Sites,
@@ -36,6 +37,9 @@ from pipeline.model.trees import Trees
 
 FORMAT = 4
 """Raised with every change after which the files of an older model no longer fit the code."""
+
+HOPELESS_AT_SIGHT = -3.0
+"""`sites.HOPELESS` for the glance, which seeks what is striking."""
 
 LEAST_INSIDE = -1.5
 """Log odds by the tagger, on average over a site, below which originals that no list suggests are
@@ -92,7 +96,7 @@ def find(model: NgramModel, channel: Channel, texts: list[str], tags: Floats) ->
     tried = channel.is_surface[term] & (suspected | channel.has_listed[term])
     counted = np.searchsorted(batch.starts, start, side="right") - 1, term
     found = _found(
-        batch, model, log_probs, channel, start[tried], term[tried], suspected[tried], counted
+        batch, model, log_probs, channel, start[tried], term[tried], counted, suspected[tried]
     )
     rows = np.concatenate([found.features, f.tag_features(found.sites, tags)], axis=1)
     return found._replace(features=rows)
@@ -109,7 +113,9 @@ def glance(model: NgramModel, listed: Channel, texts: list[str]) -> tuple[Found,
     start, term = listed.matches(batch.ids, np.flatnonzero(near))
     at = listed.is_surface[term]
     counted = np.searchsorted(batch.starts, start, side="right") - 1, term
-    found = _found(batch, model, log_probs, listed, start[at], term[at], None, counted)
+    found = _found(
+        batch, model, log_probs, listed, start[at], term[at], counted, hopeless=HOPELESS_AT_SIGHT
+    )
     return found, f.text_features(batch, log_probs, model.unigrams[0])
 
 
@@ -120,11 +126,12 @@ def _found(
     channel: Channel,
     start: Ints,
     term: Ints,
-    suspected: Bools | None,
     counted: tuple[Ints, Ints],
+    suspected: Bools | None = None,
+    hopeless: float = HOPELESS,
 ) -> Found:
     sites = find_sites(batch, log_probs, start, term, channel.length[term])
-    sites, found = worth_judging(*candidates(batch, model, channel, sites, suspected))
+    sites, found = worth_judging(*candidates(batch, model, channel, sites, suspected, hopeless))
     best = f.best_candidates(found, len(sites.start))
     original = found.original[best.candidate]
     counts = [
@@ -258,7 +265,7 @@ def glance_rows(found: Found, p: Doubles, of_text: Doubles) -> Floats:
     """What the glance saw of each text."""
     lengths = found.batch.ends - found.batch.starts
     rows = f.page_features(found.sites.document, p, lengths)
-    return np.concatenate([rows, of_text], axis=1).astype(np.float32)
+    return np.concatenate([rows, of_text, found.kind], axis=1).astype(np.float32)
 
 
 def in_context(read: Read, odds: Floats) -> Floats:

@@ -96,25 +96,28 @@ def batch_of(model: NgramModel, texts: list[str]) -> Batch:
 
 def find_sites(batch: Batch, log_probs: Floats, starts: Ints, terms: Ints, lengths: Ints) -> Sites:
     ends = starts + lengths
-    total = np.concatenate([[0.0], np.cumsum(log_probs, dtype=np.float64)])
     padded = np.concatenate([log_probs, np.zeros(MAX_LENGTH + CONTEXT, np.float32)])
+    before, after = (np.zeros(len(starts), dtype=np.float32) for _ in range(2))
     lowest = padded[starts]
-    for step in range(1, MAX_LENGTH + CONTEXT):
-        at = np.minimum(starts + step, ends - 1 + CONTEXT)
-        np.minimum(lowest, padded[at], out=lowest)
-    return Sites(
-        starts,
-        ends,
-        terms,
-        np.searchsorted(batch.starts, starts, side="right") - 1,
-        (total[ends] - total[starts]).astype(np.float32),
-        (total[ends + CONTEXT] - total[ends]).astype(np.float32),
-        lowest,
-    )
+    for step in range(MAX_LENGTH):
+        own = np.where(starts + step < ends, padded[starts + step], 0)
+        before += own
+        np.minimum(lowest, own, out=lowest)
+    for step in range(CONTEXT):
+        behind = padded[ends + step]
+        after += behind
+        np.minimum(lowest, behind, out=lowest)
+    document = np.searchsorted(batch.starts, starts, side="right") - 1
+    return Sites(starts, ends, terms, document, before, after, lowest)
 
 
 def candidates(
-    batch: Batch, model: NgramModel, channel: Channel, sites: Sites, suspected: Bools | None = None
+    batch: Batch,
+    model: NgramModel,
+    channel: Channel,
+    sites: Sites,
+    suspected: Bools | None = None,
+    hopeless: float = HOPELESS,
 ) -> tuple[Sites, Candidates]:
     """The sites for which some original may be likely, and those originals with their gains; of
     sites that are not ``suspected`` originals that a list gives. Every site must have one to begin
@@ -130,7 +133,7 @@ def candidates(
         site, pair = site[kept], pair[kept]
     original = channel.original[pair].astype(np.int64)
     guess = _guesses(batch, model, channel, sites, site, original) + channel.log_prior[pair]
-    hopeful, promising = _promising(site, guess, len(counts))
+    hopeful, promising = _promising(site, guess, len(counts), hopeless)
     sites = sites.take(hopeful)
     site, pair, original = site[promising], pair[promising], original[promising]
     site = (np.cumsum(hopeful) - 1)[site]
@@ -172,13 +175,13 @@ def _guesses(
     return joints(before[site], original, behind[site]) - stands[site]
 
 
-def _promising(site: Ints, guess: Floats, n: int) -> tuple[Bools, Bools]:
+def _promising(site: Ints, guess: Floats, n: int, hopeless: float) -> tuple[Bools, Bools]:
     """Which of ``n`` sites are not hopeless; of each of those the MOST_TRIED candidates of the best
     guesses, if they are not far behind.
     """
     starts = np.searchsorted(site, np.arange(n))
     best = np.maximum.reduceat(guess, starts) if n else guess
-    hopeful = best >= HOPELESS
+    hopeful = best >= hopeless
     kept = (guess >= best[site] - FAR_BEHIND) & hopeful[site]
     rows = np.flatnonzero(kept)
     behind = (best[site[rows]] - guess[rows]).astype(np.float64)  # FAR_BEHIND at most
