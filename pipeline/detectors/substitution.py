@@ -13,7 +13,7 @@ import numpy as np
 from pipeline.config import Config
 from pipeline.model import scorer
 from pipeline.model.arrays import Floats, Ints
-from pipeline.model.scorer import Found, Judged, Read, Scorer
+from pipeline.model.scorer import Found, Judged, Scorer
 from pipeline.spans import Evidence, Flag, Suggestion, Verdict
 
 NAME = "substitution"
@@ -133,11 +133,11 @@ def _flags(
         itertools.pairwise(edges.tolist()),
         strict=True,
     )
-    for at, start, end, probability, *evidence, (low, high) in columns:
+    for at, start, end, chance, *evidence, (low, high) in columns:
         number, offset, text = batch[at]
         surface = text[start:end]
-        if _negates(surface, originals[low]):
-            probability = min(probability, MOST_IF_NEGATED)
+        negated = _negates(surface, originals[low])
+        probability = min(chance, MOST_IF_NEGATED) if negated else chance
         suggestions = tuple(
             Suggestion(original, probability * share)
             for original, share in zip(originals[low:high], shares[low:high], strict=True)

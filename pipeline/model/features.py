@@ -243,8 +243,7 @@ def document_features(
 
 def tagged(batch: Batch, tags: Floats) -> Doubles:
     """Mean chance of a character of each document to be inside a span, by the tagger."""
-    chance = 1 / (1 + np.exp(-tags[:, 0]))
-    return _means(batch, [chance])[:, 0]
+    return _means(batch, [probability(tags[:, 0])])[:, 0]
 
 
 def apart(sites: Sites, odds: Floats, size: int) -> Bools:
@@ -330,7 +329,7 @@ def text_features(batch: Batch, log_probs: Floats, unigrams: Floats) -> Doubles:
     island[:-2] = (cohesion[:-2] < 0.0) & (cohesion[1:-1] > 2.5) & (cohesion[2:] < 0.5)
     wide = island.copy()
     wide[:-2] &= log_probs[:-2] < ODD
-    marks = [
+    marks: list[Floats | Bools] = [
         log_probs,
         *(log_probs < limit for limit in (-7.0, -9.0, -11.0)),
         *(cohesion < limit for limit in (0.0, -2.0)),
@@ -350,12 +349,14 @@ def kinds(batch: Batch, log_probs: Floats, unigrams: Floats) -> Doubles:
     return np.stack([level / np.maximum(share, 1e-3), alone], axis=1)
 
 
-def _means(batch: Batch, marks: Sequence[Floats | Bools]) -> Doubles:
+def _means(batch: Batch, marks: Sequence[Doubles | Floats | Bools]) -> Doubles:
     """Mean of each mark over each text, shape ``(texts, len(marks))``; of an empty text 0."""
     length = batch.ends - batch.starts
     edges = np.stack([batch.starts, batch.ends], axis=1).reshape(-1)
     sums = [np.add.reduceat(mark, edges, dtype=np.float32)[::2] for mark in marks]
-    return np.stack(sums, axis=1) * (length > 0)[:, None] / np.maximum(1, length)[:, None]
+    share = np.where(length > 0, 1.0 / np.maximum(1, length), 0.0)
+    means: Doubles = np.stack(sums, axis=1) * share[:, None]
+    return means
 
 
 def page_features(document: Ints, p: Doubles, length: Ints) -> Doubles:

@@ -81,10 +81,13 @@ class NgramModel:
         keys = first.astype(np.uint64) * np.uint64(self.alphabet.size) + second
         found, entry = static_table.look_up(self._words, salted(keys, 2))
         backed = self.unigrams[0][second] + self.unigrams[1][first]
-        return np.where(found, self._own(entry), backed)
+        scores: Floats = np.where(found, self._own(entry), backed)
+        return scores
 
     def _own(self, entry: Words) -> Floats:
-        return self._loss_of[(entry >> np.uint32(BACKOFF_BITS)) & _LOSS_MASK]
+        """The log probabilities in entries of the table."""
+        own: Floats = self._loss_of[(entry >> np.uint32(BACKOFF_BITS)) & _LOSS_MASK]
+        return own
 
     def _scored(self, ids: Ids) -> Floats:
         """The n-grams of each order are looked up only where prefix and suffix were found: both are

@@ -21,8 +21,8 @@ LEAST_TOTAL = -4.0
 
 
 MOST_TRIED = 6
-"""Originals of a site that are weighed in its whole context. Ranked by pairs of characters alone, the
-one that the context prefers is among the first 6 of them at 98.4% of the sites of 41 real spun
+"""Originals of a site that are weighed in its whole context. Ranked by pairs of characters alone,
+the one that the context prefers is among the first 6 of them at 98.4% of the sites of 41 real spun
 pages; among the first 12 at 99.7%, at twice the cost."""
 FAR_BEHIND = 10.0
 """Nats that an original may be behind the best one and still be weighed."""

@@ -24,8 +24,8 @@ string; log odds."""
 
 WIDTH = 64
 PAIR_WIDTH = WIDTH // 2
-"""The pair that a character makes with the one before adds to the first half of its vector, the pair
-with the one behind to the second. Tables are cheap to read; it is the layers that cost."""
+"""The pair that a character makes with the one before adds to the first half of its vector, the
+pair with the one behind to the second. Tables are cheap to read; it is the layers that cost."""
 PAIR_BITS = 17
 """Pairs of neighbouring characters share 2**17 vectors by hash: 4 MB a table as it ships."""
 

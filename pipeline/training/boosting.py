@@ -30,9 +30,9 @@ class Shape(NamedTuple):
     """What each tree adds of what would be best for the rows that it sees."""
     l2: float = 8.0
     """Added to the second derivatives of a leaf."""
-    rows: float = 0.5
+    rows: float = 0.4
     """Share of the rows that each tree sees."""
-    columns: float = 0.7
+    columns: float = 0.5
     """Share of the columns."""
     least: float = 8.0
     """Second derivatives, summed over a level's smaller side, below which nothing is asked."""
@@ -64,9 +64,9 @@ def boosted(rows: Floats, truth: Labels, weight: Floats, seed: int, shape: Shape
             feature[tree, level], threshold[tree, level] = column, edges[column][code]
         leaf <<= shape.depth - len(asked)  # the levels that ask nothing answer no
         size = 1 << shape.depth
-        own = np.bincount(leaf[seen], slope[seen], size)
-        own /= np.bincount(leaf[seen], curve[seen], size) + shape.l2
-        value[tree] = shape.rate * own
+        slopes = np.bincount(leaf[seen], slope[seen], size)
+        curves = np.bincount(leaf[seen], curve[seen], size)
+        value[tree] = shape.rate * slopes / (curves + shape.l2)
         odds += value[tree][leaf]
     value[0] += np.float32(start)
     return Trees(feature, threshold, value)
@@ -124,7 +124,7 @@ def _best(sums: Doubles, shape: Shape) -> tuple[int, int] | None:
 def _split(
     own: Codes, leaf: Ints, slope: Doubles, curve: Doubles, yes: Bools, sums: Doubles
 ) -> Doubles:
-    """The sums of the next level: those of the smaller side are counted, the rest is what is left."""
+    """The sums of the next level: the smaller side's are counted, the rest is what is left."""
     smaller = yes if yes.mean() <= 0.5 else ~yes
     at = np.flatnonzero(smaller)
     counted = _sums(own[:, at], leaf[at], slope[at], curve[at], sums.shape[2])

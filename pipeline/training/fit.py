@@ -2,7 +2,8 @@
 
 import itertools
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -36,10 +37,11 @@ from pipeline.training.pages import Page
 log = logging.getLogger(__name__)
 
 PAGES_AT_ONCE = 100
-READING = Shape()
+READING = Shape(n_trees=150, rate=0.12)
 GLANCE = Shape(n_trees=80, depth=5)
-"""Every site of a corpus has to pass these: small trees are fast, and they need only tell which pages
-deserve a reading."""
+"""Every site of a corpus has to pass these: small trees are fast, and they need only tell which
+pages deserve a reading."""
+PROCESSES = 2
 CLEAN, SUBSTITUTED, UNCLEAR = 0, 1, 2
 
 CLEAN_WEIGHT = 3.0
@@ -83,7 +85,7 @@ def fit(
     advertised: Sequence[Page],
     seed: int,
 ) -> Scorer:
-    """The scorer of a channel, a tagger and the first language model, fitted on pages none has seen.
+    """The scorer of a channel, a tagger and the first language model, fitted on unseen pages.
 
     The other models know less than the first, each to its pages: to the shipped model all kinds of
     text in ``pages`` are familiar, which those of the web are not.
@@ -109,10 +111,7 @@ def fit(
         (truth == UNCLEAR).sum(),
     )
 
-    def make(rows: Floats, truth: Labels, weight: Floats) -> Trees:
-        return boosted(rows, truth, weight, seed, READING)
-
-    alone, odds = _crossed(rows, truth, weight, fold, make)
+    alone, odds = _crossed(rows, truth, weight, fold, seed, READING)
     clear = truth != UNCLEAR
     share = np.average(truth[clear] == SUBSTITUTED, weights=weight[clear])
     base = float(np.log(share / (1 - share)))
@@ -130,7 +129,7 @@ def fit(
 
     def further(parts: list[Floats]) -> tuple[Trees, list[Floats]]:
         wide = [in_context(read, part) for read, part in zip(reads, parts, strict=True)]
-        trees, odds = _crossed(np.concatenate(wide), truth, weight, fold, make)
+        trees, odds = _crossed(np.concatenate(wide), truth, weight, fold, seed, READING)
         return trees, [odds[low:high] for low, high in itertools.pairwise(edges)]
 
     together, parts = further(parts)
@@ -174,10 +173,7 @@ def _fit_glance(
     sizes = [len(one.features) for one in found]
     fold = np.repeat(np.arange(len(found)) % 2, sizes)
 
-    def make(rows: Floats, truth: Labels, weight: Floats) -> Trees:
-        return boosted(rows, truth, weight, seed, GLANCE)
-
-    trees, odds = _crossed(rows, np.concatenate(labels), weight, fold, make)
+    trees, odds = _crossed(rows, np.concatenate(labels), weight, fold, seed, GLANCE)
     edges = np.cumsum([0, *sizes])
     documents = np.concatenate(
         [
@@ -189,7 +185,7 @@ def _fit_glance(
     is_spun, counted = _verdicts(pages)
     fold = np.repeat(np.arange(len(batches)) % 2, [len(batch.pages) for batch in batches])
     suspicion, scores = _crossed(
-        documents, is_spun.astype(np.int8), counted.astype(np.float32), fold, make
+        documents, is_spun.astype(np.int8), counted.astype(np.float32), fold, seed, GLANCE
     )
     gate = float(np.quantile(scores[~is_spun], 1 - CLEAN_READ))
     passing = (scores[is_spun] >= gate).mean()
@@ -213,18 +209,24 @@ def _crossed(
     truth: Labels,
     weight: Floats,
     fold: Ints,
-    make: Callable[[Floats, Labels, Floats], Trees],
+    seed: int,
+    shape: Shape,
 ) -> tuple[Trees, Floats]:
     """Trees fitted on everything, and for each row the log odds of trees that have not seen it:
     what comes after them must see odds as they will be.
     """
     clear = truth != UNCLEAR
     odds = np.zeros(len(truth), dtype=np.float32)
-    for half in (0, 1):
-        seen = clear & (fold != half)
-        trees = make(rows[seen], truth[seen], weight[seen])
+    parts = [clear & (fold != 0), clear & (fold != 1), clear]
+    with ProcessPoolExecutor(PROCESSES) as pool:
+        jobs = [
+            pool.submit(boosted, rows[seen], truth[seen], weight[seen], seed, shape)
+            for seen in parts
+        ]
+        *halves, whole = [job.result() for job in jobs]
+    for half, trees in enumerate(halves):
         odds[fold == half] = trees.log_odds(rows[fold == half])
-    return make(rows[clear], truth[clear], weight[clear]), odds
+    return whole, odds
 
 
 def _verdicts(pages: Sequence[Page]) -> tuple[Bools, Doubles]:

@@ -2,9 +2,9 @@
 
 The behaviours are those that were seen on about a hundred real pages of some twenty tools: raw
 substring replacement without segmentation, or of whole words by their neighbours in an embedding;
-one occurrence for each line of the list, or all of them, or a random choice; outputs replaced again
-by some tools (处理 became 处置惩罚, and that 措置赏罚), and never by most; shuffled paragraphs, dropped 一,
-and advertisements inserted in mid-sentence.
+one occurrence for each line of the list, or all of them, or a random choice; outputs replaced
+again by some tools (处理 became 处置惩罚, and that 措置赏罚), by most never; shuffled
+paragraphs, dropped 一, and advertisements inserted in mid-sentence.
 """
 
 import random

@@ -16,7 +16,7 @@ MODES = ("once", "once", "all", "random")
 SHARES = (0.1, 0.25, 0.5, 0.75, 1.0)
 """How much of a list a tool has."""
 PASSES = (1,) * 8 + (2, 3)
-"""How often a text goes through its tool: of 25 tools behind real pages, two replace what they wrote."""
+"""How often a text goes through its tool: two of 25 behind real pages replace what they wrote."""
 KINDS = ("list",) * 9 + ("embedding",) * 7 + ("thesaurus",) * 2 + ("mixed",) * 2
 """Of the tools behind some hundred real pages, most go by list and at least two by embedding; those
 by embedding are the harder ones to see, and get more than their share."""
