@@ -63,11 +63,12 @@ PROCEDURE = """\
    back-off, fitted on what a pair looks like. One pair in five, chosen by a hash, is kept from the
    fitting.
 4. **Tagger.** A small convolutional network over characters, trained on text that simulated tools
-   have spun: by list, by embedding, by thesaurus, at many rates.
-5. **Decision.** Boosted trees on the language model's gain, the channel, the tagger and the
-   document's own evidence, in two rounds, fitted on simulated pages of held-out text; on every
-   second of them the tagger's opinion is withheld. A first, cheap pass with small trees of its own
-   decides which pages are read at all.
+   have spun: by list, by embedding, by thesaurus, at many rates, some in several passes.
+5. **Decision.** Boosted symmetric trees on the language model's gain, the channel, the tagger and
+   the document's own evidence, in two rounds, fitted on simulated pages of held-out text; on every
+   second of them the tagger's opinion is withheld, and half of them are scored by language models
+   that have seen no text of their source: so the decision learns that strange is not yet spun. A
+   first, cheap pass with small trees of its own decides which pages are read at all.
 6. **Document.** A posterior over rates and families of spinners says how much of a page is spun;
    each span is decided given what the others say."""
 
