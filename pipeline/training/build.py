@@ -70,9 +70,9 @@ class Settings(NamedTuple):
     unread_per_mille: int = 40
     """Documents of those that the vectors and the tagger have not seen either; the others they have
     seen, but spun by other tools."""
-    tagger_chars: int = 100_000_000
-    """Characters of spun text that the tagger learns from; half an hour on two cores."""
-    texts: int = 9_000
+    tagger_chars: int = 50_000_000
+    """Characters of spun text that the tagger learns from; some 15 minutes on two free cores."""
+    texts: int = 7_000
     """Pages to fit on: half of them are spun, and half of those are seen clean, too."""
     stranger_ngrams: int = 6_000_000
     """n-grams of each language model that has seen half of the sources (`_readerships`)."""
