@@ -4,6 +4,7 @@ Every occurrence of a known surface is weighed as a raw substring, without segme
 spinners replace that way: 低分|别抱怨 became 低分辨抱怨.
 """
 
+import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import numpy as np
 from pipeline.config import Config
 from pipeline.model import scorer
 from pipeline.model.arrays import Floats, Ints
-from pipeline.model.scorer import Found, Judged, Read, Scorer
+from pipeline.model.scorer import Found, Judged, Scorer
 from pipeline.spans import Evidence, Flag, Suggestion, Verdict
 
 NAME = "substitution"
@@ -51,10 +52,8 @@ def judge_with(model: Scorer, texts: Sequence[str], config: Config) -> list[Verd
             odds[number].append((float(spun), len(text)))
         if judged.read is None:
             continue
-        for row in _chosen(judged.read.found, judged.probability, config.keep_probability):
-            at = judged.text[judged.read.found.sites.document[row]]
-            number, offset, text = batch[at]
-            flags[number].append(_flag(model, judged.read, judged, row, text, offset))
+        for document, flag in _flags(model, judged, batch, config.keep_probability):
+            flags[document].append(flag)
     return [Verdict(*pair) for pair in zip(flags, map(_whole, odds), strict=True)]
 
 
@@ -89,51 +88,87 @@ def _batches(pieces: Iterator[_Piece]) -> Iterator[list[_Piece]]:
         yield batch
 
 
-def _chosen(found: Found, probability: Floats, at_least: float) -> Iterator[int]:
+def _chosen(found: Found, probability: Floats, at_least: float) -> Ints:
     """The probable sites, in order; of overlapping ones the most probable."""
-    sites = found.sites
     rows = np.flatnonzero(probability >= at_least)
-    taken = np.zeros(len(found.batch.ids), dtype=np.bool_)
+    rows = rows[np.argsort(-probability[rows], kind="stable")]
+    taken = bytearray(len(found.batch.ids))
     kept = []
-    for row in rows[np.argsort(-probability[rows], kind="stable")]:
-        span = slice(sites.start[row], sites.end[row])
-        if not taken[span].any():
-            taken[span] = True
-            kept.append(int(row))
-    yield from sorted(kept)
+    starts, ends = found.sites.start[rows].tolist(), found.sites.end[rows].tolist()
+    for row, start, end in zip(rows.tolist(), starts, ends, strict=True):
+        if not any(taken[start:end]):
+            taken[start:end] = b"1" * (end - start)
+            kept.append(row)
+    return np.array(sorted(kept), dtype=np.int64)
 
 
-def _flag(model: Scorer, read: Read, judged: Judged, row: int, text: str, offset: int) -> Flag:
+def _flags(
+    model: Scorer, judged: Judged, batch: Sequence[_Piece], at_least: float
+) -> Iterator[tuple[int, Flag]]:
+    """Number of the document and flag, of every probable site. What numpy can do for all of them at
+    once it does at once: densely spun text has one flag for every ten characters.
+    """
+    read = judged.read
+    if read is None:
+        return
     found = read.found
-    first = found.batch.starts[found.sites.document[row]]
-    start, end = int(found.sites.start[row] - first), int(found.sites.end[row] - first)
-    probability = float(judged.probability[row])
-    if _negates(text[start:end], _likeliest(model, found, row)):
-        probability = min(probability, MOST_IF_NEGATED)
-    best = found.best.candidate[row]
-    suggestions = _suggestions(model, found, row, probability)
-    return Flag(
-        start + offset,
-        end + offset,
-        text[start:end],
-        suggestions[0].text,
-        suggestions,
-        probability,
-        "substitution",
-        NAME,
-        Evidence(
-            float(found.candidates.gain[best]),
-            float(found.candidates.prior[best]),
-            float(judged.log_odds[row] - read.alone[row]),
-            int(found.surface_count[row]),
-            int(found.original_count[row]),
-        ),
+    rows = _chosen(found, judged.probability, at_least)
+    document = found.sites.document[rows]
+    first = found.batch.starts[document]
+    best = found.best.candidate[rows]
+    ranked, edges = _ranked(found, rows)
+    terms = model.channel.terms
+    originals = [terms[number] for number in found.candidates.original[ranked].tolist()]
+    shares = found.best.share[ranked].tolist()
+    columns = zip(
+        judged.text[document].tolist(),
+        (found.sites.start[rows] - first).tolist(),
+        (found.sites.end[rows] - first).tolist(),
+        judged.probability[rows].tolist(),
+        found.candidates.gain[best].tolist(),
+        found.candidates.prior[best].tolist(),
+        (judged.log_odds[rows] - read.alone[rows]).tolist(),
+        found.surface_count[rows].tolist(),
+        found.original_count[rows].tolist(),
+        itertools.pairwise(edges.tolist()),
+        strict=True,
     )
+    for at, start, end, chance, *evidence, (low, high) in columns:
+        number, offset, text = batch[at]
+        surface = text[start:end]
+        negated = _negates(surface, originals[low])
+        probability = min(chance, MOST_IF_NEGATED) if negated else chance
+        suggestions = tuple(
+            Suggestion(original, probability * share)
+            for original, share in zip(originals[low:high], shares[low:high], strict=True)
+        )
+        flag = Flag(
+            start + offset,
+            end + offset,
+            surface,
+            originals[low],
+            suggestions,
+            probability,
+            "substitution",
+            NAME,
+            Evidence(*evidence),
+        )
+        yield number, flag
 
 
-def _likeliest(model: Scorer, found: Found, row: int) -> str:
-    number = int(found.candidates.original[found.best.candidate[row]])
-    return model.channel.terms[number]
+def _ranked(found: Found, rows: Ints) -> tuple[Ints, Ints]:
+    """Candidates of the sites ``rows``, the MAX_SUGGESTIONS likeliest of each, likeliest first; and
+    where those of each site begin, with the end of the last.
+    """
+    low, high = np.searchsorted(found.candidates.site, [rows, rows + 1])
+    counts = high - low
+    owner = np.repeat(np.arange(len(rows)), counts)
+    within = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
+    candidate = low[owner] + within
+    order = np.lexsort((-found.best.share[candidate], owner))
+    ranked = candidate[order[within < MAX_SUGGESTIONS]]
+    kept = np.minimum(counts, MAX_SUGGESTIONS)
+    return ranked, np.append(0, np.cumsum(kept))
 
 
 def _negates(one: str, other: str) -> bool:
@@ -142,19 +177,7 @@ def _negates(one: str, other: str) -> bool:
     >>> _negates("不会", "会"), _negates("有", "没有"), _negates("提高", "降低")
     (True, True, False)
     """
+    if abs(len(one) - len(other)) != 1:
+        return False
     short, long = sorted((one, other), key=len)
     return any(mark in long and long.replace(mark, "", 1) == short for mark in NEGATIONS)
-
-
-def _suggestions(
-    model: Scorer, found: Found, row: int, probability: float
-) -> tuple[Suggestion, ...]:
-    """The originals of a site, best first. Their probabilities sum to at most the flag's."""
-    low, high = np.searchsorted(found.candidates.site, [row, row + 1])
-    share = found.best.share[low:high]
-    ranked: Ints = np.argsort(-share, kind="stable")[:MAX_SUGGESTIONS]
-    terms = model.channel.terms
-    return tuple(
-        Suggestion(terms[found.candidates.original[low + i]], probability * float(share[i]))
-        for i in ranked
-    )

@@ -84,6 +84,7 @@ class Channel:
         listed = np.append(0, np.cumsum(self.is_listed))
         self.has_listed = listed[pair_start[1:]] > listed[pair_start[:-1]]
         self.ids = np.where(inside, flat[np.minimum(starts[:, None] + columns, len(flat) - 1)], 0)
+        self.last = self.ids[np.arange(len(terms)), self.length - 1]
         self._index()
 
     def shared(self, a: Ints, b: Ints) -> Ints:

@@ -3,6 +3,7 @@
 Probabilities are natural logarithms, so a difference of two is a log ratio in nats.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -36,6 +37,10 @@ SITE_FEATURES = (
     "prior",  # of the best candidate, in the channel
     "lists",  # how many lists know it
 )
+KIND_FEATURES = (  # of the document: how strange its kind is, whatever words were put in
+    "background",  # mean log probability of the characters that are not improbable
+    "characters",  # mean log probability of its characters out of context
+)
 TAG_FEATURES = (
     "inside",  # mean over the site's characters of what the tagger says, log odds
     "inside_lowest",
@@ -64,6 +69,14 @@ DOCUMENT_FEATURES = (
     "spun",  # log odds that the document is spun, at most 20 either way
     "tagged",  # mean chance of a character of the document to be inside, by the tagger
 )
+
+
+ODD = -8.5
+"""Log probability of a character below which the glance looks at what stands there: 5% of the
+characters of clean pages, and more than half of the substitutions of simulated ones have one."""
+
+USUAL = -7.0
+"""Log probability of a character from which on it belongs to the background of its page."""
 
 
 class Best(NamedTuple):
@@ -123,8 +136,7 @@ def site_features(
     original = found.original[chosen]
     length = channel.length[sites.term]
     first, behind = sites.start, sites.end
-    total = np.concatenate([[0.0], np.cumsum(log_probs, dtype=np.float64)])
-    level = (total[batch.ends] - total[batch.starts]) / np.maximum(1, batch.ends - batch.starts)
+    level = _means(batch, [log_probs])[:, 0]
     columns = [
         found.gain[chosen],
         found.gain_inside[chosen],
@@ -231,9 +243,7 @@ def document_features(
 
 def tagged(batch: Batch, tags: Floats) -> Doubles:
     """Mean chance of a character of each document to be inside a span, by the tagger."""
-    total = np.append(0.0, np.cumsum(probability(tags[:, 0])))
-    length = np.maximum(1, batch.ends - batch.starts)
-    return np.asarray((total[batch.ends] - total[batch.starts]) / length)
+    return _means(batch, [probability(tags[:, 0])])[:, 0]
 
 
 def apart(sites: Sites, odds: Floats, size: int) -> Bools:
@@ -308,21 +318,45 @@ def _top_of_others(document: Ints, p: Doubles, n: int, k: int) -> Floats:
 
 
 def text_features(batch: Batch, log_probs: Floats, unigrams: Floats) -> Doubles:
-    """What the language model says of each text: mean, and shares of improbable characters and of
-    characters less probable here than anywhere; shape ``(texts, 7)``.
+    """What the language model says of each text, whatever words are in it; shape ``(texts, 9)``.
+
+    Mean log probability; shares of improbable characters, of characters less probable here than
+    anywhere, and of islands, before which an improbable character may stand: two characters that
+    belong together and to nothing beside them, as a word does that a tool put in; log length.
     """
-    length = np.maximum(1, batch.ends - batch.starts)
     cohesion = log_probs - unigrams[batch.ids]
-    marks = [
+    island = np.zeros(len(log_probs), dtype=np.bool_)
+    island[:-2] = (cohesion[:-2] < 0.0) & (cohesion[1:-1] > 2.5) & (cohesion[2:] < 0.5)
+    wide = island.copy()
+    wide[:-2] &= log_probs[:-2] < ODD
+    marks: list[Floats | Bools] = [
         log_probs,
         *(log_probs < limit for limit in (-7.0, -9.0, -11.0)),
         *(cohesion < limit for limit in (0.0, -2.0)),
+        island,
+        wide,
     ]
-    columns = []
-    for mark in marks:
-        total = np.append(0.0, np.cumsum(mark, dtype=np.float64))
-        columns.append((total[batch.ends] - total[batch.starts]) / length)
-    return np.stack([*columns, np.log(length)], axis=1)
+    length = np.log(np.maximum(1, batch.ends - batch.starts))
+    return np.concatenate([_means(batch, marks), length[:, None]], axis=1)
+
+
+def kinds(batch: Batch, log_probs: Floats, unigrams: Floats) -> Doubles:
+    """KIND_FEATURES of each text, shape ``(texts, 2)``."""
+    usual = log_probs >= USUAL
+    level, share, alone = _means(
+        batch, [np.where(usual, log_probs, 0), usual, unigrams[batch.ids]]
+    ).T
+    return np.stack([level / np.maximum(share, 1e-3), alone], axis=1)
+
+
+def _means(batch: Batch, marks: Sequence[Doubles | Floats | Bools]) -> Doubles:
+    """Mean of each mark over each text, shape ``(texts, len(marks))``; of an empty text 0."""
+    length = batch.ends - batch.starts
+    edges = np.stack([batch.starts, batch.ends], axis=1).reshape(-1)
+    sums = [np.add.reduceat(mark, edges, dtype=np.float32)[::2] for mark in marks]
+    share = np.where(length > 0, 1.0 / np.maximum(1, length), 0.0)
+    means: Doubles = np.stack(sums, axis=1) * share[:, None]
+    return means
 
 
 def page_features(document: Ints, p: Doubles, length: Ints) -> Doubles:

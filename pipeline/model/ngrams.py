@@ -24,7 +24,7 @@ BACKOFF_RANGE = (-6.0, 2.0)
 _SALTS = [np.uint64(0), *(np.uint64(0xA0761D6478BD642F * n & (2**64 - 1)) for n in range(1, 6))]
 _LOSS_MASK = np.uint32((1 << LOG_PROB_BITS) - 1)
 _BACKOFF_MASK = np.uint32((1 << BACKOFF_BITS) - 1)
-_CHUNK = 1 << 15
+_CHUNK = 1 << 14
 """Positions looked up at once: the temporary arrays, some 12 of 8 bytes, stay in a 2 MB cache."""
 
 
@@ -76,28 +76,56 @@ class NgramModel:
             parts.append(scored[start - before :])
         return np.concatenate(parts) if parts else np.zeros(0, np.float32)
 
-    def _scored(self, ids: Ids) -> Floats:
-        size = np.uint64(self.alphabet.size)
-        wide = ids.astype(np.uint64)
-        scores: Floats = self.unigrams[0][ids]
-        backoff = self.unigrams[1][ids]
-        known = np.ones(ids.shape, dtype=np.bool_)
-        keys = wide
-        power = np.uint64(1)
-        for n in range(2, ORDER + 1):
-            if ids.shape[-1] < n:
-                break
-            power *= size
-            keys = keys[..., :-1] * size + wide[..., n - 1 :]
-            found, entry = static_table.look_up(self._words, salted(keys, n))
-            found &= known[..., 1:]  # its suffix
-            found &= known[..., :-1]  # and its prefix are kept too, or it is a false match
-            backed = scores[..., n - 1 :] + np.where(known[..., :-1], backoff[..., :-1], 0)
-            own = self._loss_of[(entry >> np.uint32(BACKOFF_BITS)) & _LOSS_MASK]
-            scores[..., n - 1 :] = np.where(found, own, backed)
-            backoff = self._backoff_of[entry & _BACKOFF_MASK]
-            known = found
+    def pair_log_probs(self, first: Ids, second: Ids) -> Floats:
+        """Log probability of each of ``second`` given the one of ``first`` before it alone."""
+        keys = first.astype(np.uint64) * np.uint64(self.alphabet.size) + second
+        found, entry = static_table.look_up(self._words, salted(keys, 2))
+        backed = self.unigrams[0][second] + self.unigrams[1][first]
+        scores: Floats = np.where(found, self._own(entry), backed)
         return scores
+
+    def _own(self, entry: Words) -> Floats:
+        """The log probabilities in entries of the table."""
+        own: Floats = self._loss_of[(entry >> np.uint32(BACKOFF_BITS)) & _LOSS_MASK]
+        return own
+
+    def _scored(self, ids: Ids) -> Floats:
+        """The n-grams of each order are looked up only where prefix and suffix were found: both are
+        kept with every n-gram, so that what is found without them is a false match.
+        """
+        size = np.uint64(self.alphabet.size)
+        width = ids.shape[-1]
+        flat = ids.reshape(-1)
+        scores: Floats = self.unigrams[0][flat]
+        if width < 2 or not len(flat):
+            return scores.reshape(ids.shape)
+        wide = flat.astype(np.uint64)
+        keys = np.empty_like(wide)
+        np.multiply(wide[:-1], size, out=keys[1:])
+        keys[1:] += wide[1:]
+        keys[0] = 0
+        known, entry = static_table.look_up(self._words, salted(keys, 2))
+        before = np.zeros_like(scores)
+        before[1:] = self.unigrams[1][flat[:-1]]
+        for start in (known, before):
+            start[::width] = 0  # a row does not see the one before
+        scores = np.where(known, self._own(entry), scores + before)
+        backoff = self._backoff_of[entry & _BACKOFF_MASK]
+        for n in range(3, min(ORDER, width) + 1):
+            end = np.flatnonzero(known[:-1]) + 1
+            if width < len(flat):
+                end = end[end % width >= n - 1]
+            scores[end] += backoff[end - 1]
+            end = end[known[end]]
+            own = keys[end - 1] * size + wide[end]
+            found, entry = static_table.look_up(self._words, salted(own, n))
+            end, own, entry = end[found], own[found], entry[found]
+            scores[end] = self._own(entry)
+            known = np.zeros_like(known)
+            known[end] = True
+            backoff[end] = self._backoff_of[entry & _BACKOFF_MASK]
+            keys[end] = own
+        return scores.reshape(ids.shape)
 
     def save(self, directory: Path) -> None:
         """Write the model's three files into ``directory``."""

@@ -51,20 +51,21 @@ def infer(
     ``counted`` sites speak for their document: of overlapping ones, one. ``log_prior`` belongs to
     CELLS, and last to clean; shape ``(len(CELLS) + 1,)``.
     """
-    rates = np.array([rate for rate, _ in CELLS])
     total = np.zeros((n, len(CELLS) + 1))
     for rows in _chunks(len(document)):
         terms = _terms(family[rows], evidence[rows]) * counted[rows, None]
         here, first = np.unique(document[rows], return_index=True)
-        total[here, :-1] += np.add.reduceat(terms, first)
+        total[here, :-1] += np.add.reduceat(terms, first, dtype=np.float64)
     joint = total + log_prior
     prior = np.zeros(len(document), dtype=np.float32)
+    level = joint.max(axis=1, keepdims=True)
+    near = (joint - level).astype(np.float32)
     for rows in _chunks(len(document)):
         terms = _terms(family[rows], evidence[rows]) * counted[rows, None]
-        others = joint[document[rows]]
+        others = near[document[rows]]
         others[:, :-1] -= terms
-        weight = _normalised(others)[:, :-1]
-        chance = (weight * rates * _inside(family[rows])).sum(axis=1)
+        weight = np.exp(others - others.max(axis=1, keepdims=True))
+        chance = (weight[:, :-1] * _chances(family[rows])).sum(axis=1) / weight.sum(axis=1)
         prior[rows] = np.log(chance + 1e-9) - np.log1p(-np.minimum(chance, 0.999))
     spun = np.logaddexp.reduce(joint[:, :-1], axis=1) - joint[:, -1]
     return Posterior(prior, spun, _normalised(joint))
@@ -86,19 +87,29 @@ def _chunks(n: int) -> list[slice]:
     return [slice(i, min(n, i + _SITES_AT_ONCE)) for i in range(0, n, _SITES_AT_ONCE)]
 
 
-def _inside(family: Flags) -> Doubles:
-    """1 where the site's pair belongs to the cell's family, else OUTSIDE; ``(sites, cells)``."""
-    bits = np.array([f for _, f in CELLS])
-    member = (family[:, None].astype(np.int64) >> np.minimum(bits, N_FAMILIES - 1)) & 1 > 0
-    return np.where(member | (bits == ANY), 1.0, OUTSIDE)
+def _chances(family: Flags) -> Floats:
+    """Rate at which each site is substituted by the tool of each cell; ``(sites, cells)``."""
+    rates = np.array([rate for rate, _ in CELLS], dtype=np.float32)
+    return np.where(_member(family), rates, rates * np.float32(OUTSIDE))
 
 
-def _terms(family: Flags, evidence: Floats) -> Doubles:
-    """Log of what each site says for each cell, against clean."""
-    rates = np.array([rate for rate, _ in CELLS])
-    ratio = np.expm1(np.clip(evidence, -MOST, MOST).astype(np.float64))
-    terms: Doubles = np.log1p(_inside(family) * rates * ratio[:, None])
-    return terms
+def _member(family: Flags) -> Bools:
+    """Whether the site's pair belongs to the cell's family; ``(sites, cells)``."""
+    bits = np.arange(N_FAMILIES, dtype=np.uint16)
+    member = np.ones((len(family), N_FAMILIES + 1), dtype=np.bool_)
+    member[:, :N_FAMILIES] = (family[:, None] >> bits) & np.uint16(1)
+    return np.repeat(member, len(RATES), axis=1)
+
+
+def _terms(family: Flags, evidence: Floats) -> Floats:
+    """Log of what each site says for each cell, against clean: of each rate there are but two."""
+    rates = np.array(RATES, dtype=np.float32)
+    ratio = np.expm1(np.clip(evidence, -MOST, MOST))[:, None]
+    within, without = (
+        np.tile(np.log1p(share * rates * ratio), N_FAMILIES + 1)
+        for share in (np.float32(1), np.float32(OUTSIDE))
+    )
+    return np.where(_member(family), within, without)
 
 
 def _normalised(log_weights: Doubles) -> Doubles:

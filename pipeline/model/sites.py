@@ -20,6 +20,17 @@ LEAST_TOTAL = -4.0
 """Log sum over a site's originals of exp(gain + prior) below which it is not judged, in nats."""
 
 
+MOST_TRIED = 6
+"""Originals of a site that are weighed in its whole context. Ranked by pairs of characters alone,
+the one that the context prefers is among the first 6 of them at 98.4% of the sites of 41 real spun
+pages; among the first 12 at 99.7%, at twice the cost."""
+FAR_BEHIND = 10.0
+"""Nats that an original may be behind the best one and still be weighed."""
+HOPELESS = -7.0
+"""Best guess of a site, nats, below which it is not weighed: of the sites of those pages that would
+have been worth judging 99% have a better one, and of those with a likely original all but 0.1%."""
+
+
 class Batch(NamedTuple):
     """Texts as one row of ids: document ``d`` is ``ids[starts[d] : ends[d]]``."""
 
@@ -85,26 +96,32 @@ def batch_of(model: NgramModel, texts: list[str]) -> Batch:
 
 def find_sites(batch: Batch, log_probs: Floats, starts: Ints, terms: Ints, lengths: Ints) -> Sites:
     ends = starts + lengths
-    total = np.concatenate([[0.0], np.cumsum(log_probs, dtype=np.float64)])
-    lows = np.lib.stride_tricks.sliding_window_view(
-        np.concatenate([log_probs, np.zeros(MAX_LENGTH + CONTEXT, np.float32)]), CONTEXT + 1
-    ).min(axis=1)
-    return Sites(
-        starts,
-        ends,
-        terms,
-        np.searchsorted(batch.starts, starts, side="right") - 1,
-        (total[ends] - total[starts]).astype(np.float32),
-        (total[ends + CONTEXT] - total[ends]).astype(np.float32),
-        np.minimum(lows[starts], lows[ends - 1]).astype(np.float32),
-    )
+    padded = np.concatenate([log_probs, np.zeros(MAX_LENGTH + CONTEXT, np.float32)])
+    before, after = (np.zeros(len(starts), dtype=np.float32) for _ in range(2))
+    lowest = padded[starts]
+    for step in range(MAX_LENGTH):
+        own = np.where(starts + step < ends, padded[starts + step], 0)
+        before += own
+        np.minimum(lowest, own, out=lowest)
+    for step in range(CONTEXT):
+        behind = padded[ends + step]
+        after += behind
+        np.minimum(lowest, behind, out=lowest)
+    document = np.searchsorted(batch.starts, starts, side="right") - 1
+    return Sites(starts, ends, terms, document, before, after, lowest)
 
 
 def candidates(
-    batch: Batch, model: NgramModel, channel: Channel, sites: Sites, suspected: Bools | None = None
-) -> Candidates:
-    """Originals of every site, with their gains: all of them, or, of sites that are not
-    ``suspected``, those that a list gives. No site may be left without one.
+    batch: Batch,
+    model: NgramModel,
+    channel: Channel,
+    sites: Sites,
+    suspected: Bools | None = None,
+    hopeless: float = HOPELESS,
+) -> tuple[Sites, Candidates]:
+    """The sites for which some original may be likely, and those originals with their gains; of
+    sites that are not ``suspected`` originals that a list gives. Every site must have one to begin
+    with.
     """
     first = channel.pair_start[sites.term].astype(np.int64)
     counts = channel.pair_start[sites.term + 1] - first
@@ -112,9 +129,14 @@ def candidates(
     within = np.arange(len(site)) - np.repeat(np.cumsum(counts) - counts, counts)
     pair = first[site] + within
     if suspected is not None:
-        kept = suspected[site] | channel.is_listed[pair]
+        kept: Bools = suspected[site] | channel.is_listed[pair]
         site, pair = site[kept], pair[kept]
     original = channel.original[pair].astype(np.int64)
+    guess = _guesses(batch, model, channel, sites, site, original) + channel.log_prior[pair]
+    hopeful, promising = _promising(site, guess, len(counts), hopeless)
+    sites = sites.take(hopeful)
+    site, pair, original = site[promising], pair[promising], original[promising]
+    site = (np.cumsum(hopeful) - 1)[site]
     inside = np.zeros(len(site), dtype=np.float32)
     behind = np.zeros(len(site), dtype=np.float32)
     lengths = channel.length[original]
@@ -130,7 +152,44 @@ def candidates(
             )
     gain_inside = inside - sites.before[site]
     gain = gain_inside + behind - sites.after[site]
-    return Candidates(site, pair, original, channel.log_prior[pair], gain, gain_inside)
+    return sites, Candidates(site, pair, original, channel.log_prior[pair], gain, gain_inside)
+
+
+def _guesses(
+    batch: Batch, model: NgramModel, channel: Channel, sites: Sites, site: Ints, original: Ints
+) -> Floats:
+    """Each candidate's gain as far as pairs of characters tell: a tenth of the look-ups."""
+    own = sites.term
+    before, behind = batch.ids[sites.start - 1], batch.ids[sites.end]
+    last = channel.last
+    unigrams = model.unigrams[0]
+
+    def joints(before: Ids, term: Ints, behind: Ids) -> Floats:
+        first = channel.ids[term, 0]
+        left = model.pair_log_probs(before, first) - unigrams[first]
+        right = model.pair_log_probs(last[term], behind)
+        joint: Floats = left + right + channel.frequency[term]
+        return joint
+
+    stands = joints(before, own, behind)
+    return joints(before[site], original, behind[site]) - stands[site]
+
+
+def _promising(site: Ints, guess: Floats, n: int, hopeless: float) -> tuple[Bools, Bools]:
+    """Which of ``n`` sites are not hopeless; of each of those the MOST_TRIED candidates of the best
+    guesses, if they are not far behind.
+    """
+    starts = np.searchsorted(site, np.arange(n))
+    best = np.maximum.reduceat(guess, starts) if n else guess
+    hopeful = best >= hopeless
+    kept = (guess >= best[site] - FAR_BEHIND) & hopeful[site]
+    rows = np.flatnonzero(kept)
+    behind = (best[site[rows]] - guess[rows]).astype(np.float64)  # FAR_BEHIND at most
+    order = rows[np.argsort(site[rows] * (2 * FAR_BEHIND) + behind, kind="stable")]
+    first = np.cumsum(np.bincount(site[order], minlength=n))[site[order]]
+    first -= np.bincount(site[order], minlength=n)[site[order]]
+    kept[order[np.arange(len(order)) - first >= MOST_TRIED]] = False
+    return hopeful, kept
 
 
 def worth_judging(sites: Sites, found: Candidates) -> tuple[Sites, Candidates]:

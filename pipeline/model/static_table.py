@@ -68,9 +68,9 @@ def look_up(words: Words, keys: Keys) -> tuple[Bools, Words]:
     """Whether each key is in the table, and its value (rubbish where it is not)."""
     h = _mixed(keys)
     a, b, c = _places(h, _Shape.of(len(words)))
-    entry = words[a]
-    entry ^= words[b]
-    entry ^= words[c]
+    entry = words.take(a)
+    entry ^= words.take(b)
+    entry ^= words.take(c)
     entry ^= _fingerprint(h)
     return entry <= VALUE_MASK, entry
 

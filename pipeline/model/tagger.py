@@ -22,12 +22,14 @@ HEADS = ("inside", "begin", "inserted")
 """What the outputs say of a character: in a substituted span, the first of one, in an inserted
 string; log odds."""
 
-CHAR_WIDTH, PAIR_WIDTH = 64, 32
-WIDTH = CHAR_WIDTH + 2 * PAIR_WIDTH
+WIDTH = 64
+PAIR_WIDTH = WIDTH // 2
+"""The pair that a character makes with the one before adds to the first half of its vector, the
+pair with the one behind to the second. Tables are cheap to read; it is the layers that cost."""
 PAIR_BITS = 17
 """Pairs of neighbouring characters share 2**17 vectors by hash: 4 MB a table as it ships."""
 
-WINDOWS = (64, 128, 256, 512)
+WINDOWS = (64, 128, 256, 384, 512, 768, 1024)
 """Lengths of windows; a longer text is read in several that overlap by SIGHT on either side."""
 
 _MULTIPLIER = np.uint32(0x9E3779B1)
@@ -44,7 +46,7 @@ class Layer(NamedTuple):
 
 class Tagger(NamedTuple):
     chars: Floats
-    """Vector of each character, shape ``(alphabet size, CHAR_WIDTH)``."""
+    """Vector of each character, shape ``(alphabet size, WIDTH)``."""
     before: Floats
     """Of the pair that it makes with the one before, shape ``(2**PAIR_BITS, PAIR_WIDTH)``."""
     behind: Floats
@@ -67,22 +69,30 @@ class Tagger(NamedTuple):
         order depends on it; behind the text all is zero, as behind a row in training.
         """
         x = np.zeros((size + 2 * GAP, WIDTH), dtype=np.float32)
-        inner = slice(GAP, GAP + size)
+        inner = x[GAP : GAP + size]
         end = GAP + len(ids)
         x[GAP:end] = self.embedded(ids)
+        view, hidden, change = (
+            np.empty((size, n), dtype=np.float32)
+            for n in (3 * WIDTH, self.layers[0].wide.shape[1], WIDTH)
+        )
         for layer, dilation in zip(self.layers, DILATIONS, strict=True):
-            hidden = neighbourhood(x, dilation) @ layer.wide
+            np.matmul(neighbourhood(x, dilation, view), layer.wide, out=hidden)
             hidden += layer.bias
             np.maximum(hidden, 0, out=hidden)
-            x[inner] += hidden @ layer.narrow
-            x[inner] += layer.shift
+            np.matmul(hidden, layer.narrow, out=change)
+            change += layer.shift
+            inner += change
             x[end:] = 0
-        scores: Floats = x[inner] @ self.head + self.offset
+        scores: Floats = inner @ self.head + self.offset
         return scores
 
     def embedded(self, ids: Ids) -> Floats:
         before, behind = pair_slots(ids)
-        return np.concatenate([self.chars[ids], self.before[before], self.behind[behind]], axis=1)
+        vectors = self.chars[ids]
+        vectors[:, :PAIR_WIDTH] += self.before[before]
+        vectors[:, PAIR_WIDTH:] += self.behind[behind]
+        return vectors
 
     def save(self, path: Path) -> None:
         """Vectors in steps of 1/127 of their largest entry, the rest in half precision."""
@@ -111,12 +121,13 @@ class Tagger(NamedTuple):
             return cls(chars, before, behind, layers, arrays["head"], arrays["offset"])
 
 
-def neighbourhood(x: Floats, dilation: int) -> Floats:
-    """Each row beside those ``dilation`` before and behind; the outer GAP rows left out."""
+def neighbourhood(x: Floats, dilation: int, view: Floats | None = None) -> Floats:
+    """Each row beside those ``dilation`` before and behind, the outer GAP rows left out; written
+    into ``view`` if there is one.
+    """
     n = len(x) - 2 * GAP
-    return np.concatenate(
-        [x[GAP + shift : GAP + shift + n] for shift in (-dilation, 0, dilation)], axis=1
-    )
+    rows = [x[GAP + shift : GAP + shift + n] for shift in (-dilation, 0, dilation)]
+    return np.concatenate(rows, axis=1, out=view)
 
 
 def pair_slots(ids: Ids) -> tuple[Ints, Ints]:

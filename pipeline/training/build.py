@@ -10,7 +10,7 @@ import json
 import logging
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,9 +24,9 @@ from pipeline.model.scorer import Scorer
 from pipeline.model.tagger import Tagger
 from pipeline.storage import file_hash
 from pipeline.training import back_off, embeddings, language_model, tagger
-from pipeline.training.corpus import Document, documents, is_held_out
+from pipeline.training.corpus import Document, documents, is_held_out, sources_of
 from pipeline.training.embeddings import Neighbours
-from pipeline.training.fit import fit
+from pipeline.training.fit import Readership, fit
 from pipeline.training.insertion_fit import contexts
 from pipeline.training.lexica import (
     OBSERVED_FILE,
@@ -44,6 +44,8 @@ from pipeline.training.tools import HELD_OUT_FOLD, UNLISTED_FOLD, Sources, fold
 from pipeline.training.words import Words, read_words
 
 log = logging.getLogger(__name__)
+
+SIDES = (0, 1)
 
 SIMULATED_REACH = 30
 SIMULATED_WINDOW = 2
@@ -68,10 +70,12 @@ class Settings(NamedTuple):
     unread_per_mille: int = 40
     """Documents of those that the vectors and the tagger have not seen either; the others they have
     seen, but spun by other tools."""
-    tagger_chars: int = 100_000_000
-    """Characters of spun text that the tagger learns from; half an hour on two cores."""
-    texts: int = 9_000
+    tagger_chars: int = 50_000_000
+    """Characters of spun text that the tagger learns from; some 15 minutes on two free cores."""
+    texts: int = 7_000
     """Pages to fit on: half of them are spun, and half of those are seen clean, too."""
+    stranger_ngrams: int = 6_000_000
+    """n-grams of each language model that has seen half of the sources (`_readerships`)."""
     seed: int = 1
 
 
@@ -87,8 +91,7 @@ def build(corpus: Path, lexica: Path, output: Path, settings: Settings) -> Score
     docs = list(documents(corpus))
     counted = [d.text for d in docs if not is_held_out(d.name, settings.held_out_per_mille)]
     read = [d.text for d in docs if not is_held_out(d.name, settings.unread_per_mille)]
-    held = [d.text for d in docs if is_held_out(d.name, settings.held_out_per_mille)]
-    if not counted or not held:
+    if not counted or len(counted) == len(docs):
         raise ValueError(f"{corpus} holds no readable text")
     ngrams = _ngrams(work, counted, docs, settings)
     words = read_words(read)
@@ -99,10 +102,9 @@ def build(corpus: Path, lexica: Path, output: Path, settings: Settings) -> Score
     channel = back_off.channel(ngrams, words, unit, near, pairs, observed, related, settings.seed)
     sources = simulated(words, pairs, related, settings.seed).without_fold(HELD_OUT_FOLD)
     taught = _tagger(work, read, ngrams.alphabet, sources, settings)
-    pages = _pages(held, ngrams, sources, settings)
-    log.info("%d pages, %d spun", len(pages), sum(bool(page.truth) for page in pages))
+    readerships = _readerships(work, docs, sources_of(corpus), ngrams, sources, settings)
     advertised = contexts(doc.text for doc in docs)
-    scorer = fit(ngrams, channel, _known(channel), taught, pages, advertised, settings.seed)
+    scorer = fit(channel, _known(channel), taught, readerships, advertised, settings.seed)
     scorer.save(output, made_from)
     return scorer
 
@@ -149,14 +151,57 @@ def _known(channel: Channel) -> Channel:
     return channel.forgetting(np.array([fold(*pair) in hidden for pair in channel.pairs()]))
 
 
+def _readerships(
+    work: Path,
+    docs: Sequence[Document],
+    source_of: Mapping[str, str],
+    ngrams: NgramModel,
+    tools: Sources,
+    settings: Settings,
+) -> list[Readership]:
+    """Pages of held-out documents. One half is scored by the model that ships, to which their kind
+    is familiar; the other by models that have seen no text of their source, as will happen to much
+    that is on the web. Fitted on the first half alone, the decision takes strange for spun.
+    """
+    held = [doc for doc in docs if is_held_out(doc.name, settings.held_out_per_mille)]
+    half, quarter = settings.texts // 2, settings.texts // 4
+    texts = [doc.text for doc in held]
+    found = [Readership(ngrams, _pages(texts, ngrams, tools, half, settings.seed))]
+    sides = _sides(docs, source_of)
+    for side in SIDES:
+        own = [doc.text for doc in held if sides[doc.name] == side]
+        seen = [doc for doc in docs if sides[doc.name] != side]
+        if own and any(not is_held_out(d.name, settings.held_out_per_mille) for d in seen):
+            stranger = _stranger(work / f"without-{side}", seen, ngrams.alphabet, settings)
+            pages = _pages(own, ngrams, tools, quarter, settings.seed + 1 + side)
+            found.append(Readership(stranger, pages))
+    for one in found:
+        log.info("%d pages, %d spun", len(one.pages), sum(bool(page.truth) for page in one.pages))
+    return found
+
+
+def _sides(docs: Sequence[Document], source_of: Mapping[str, str]) -> dict[str, int]:
+    """Every source, and all of its documents, on one of two sides; documents without a source by
+    their names.
+    """
+    sources = sorted({source_of[doc.name] for doc in docs if doc.name in source_of})
+    side = {source: number % len(SIDES) for number, source in enumerate(sources)}
+    return {
+        doc.name: side[source_of[doc.name]]
+        if doc.name in source_of
+        else int(is_held_out(f"side {doc.name}", 500))
+        for doc in docs
+    }
+
+
 def _pages(
-    held: Sequence[str], ngrams: NgramModel, sources: Sources, settings: Settings
+    held: Sequence[str], ngrams: NgramModel, tools: Sources, n: int, seed: int
 ) -> list[Page]:
-    """Spun pages and clean ones; a quarter of the texts are among both."""
-    rng = random.Random(settings.seed)
-    texts = levelled(list(cut(held, rng)), ngrams, settings.texts, settings.seed)
+    """Spun pages and clean ones; a quarter of the ``n`` texts are among both."""
+    rng = random.Random(seed)
+    texts = levelled(list(cut(held, rng)), ngrams, n, seed)
     half = int(0.55 * len(texts))
-    pages = list(spun(texts[:half], sources, 1.0, rng, FITTED_RATES))
+    pages = list(spun(texts[:half], tools, 1.0, rng, FITTED_RATES))
     pages += [Page(text, []) for text in texts[half // 2 :]]
     rng.shuffle(pages)
     return pages
@@ -183,6 +228,20 @@ def _ngrams(
         alphabet = Alphabet.of_counts(frequency, settings.least_count)
         language_model.train(as_ids(alphabet, counted), alphabet, settings.ngrams).save(work)
     return language.load(work)
+
+
+def _stranger(
+    directory: Path, docs: Sequence[Document], alphabet: Alphabet, settings: Settings
+) -> NgramModel:
+    """The language model of some documents, as far as they are counted."""
+    if not (directory / "ngrams.npy").exists():
+        counted = [d.text for d in docs if not is_held_out(d.name, settings.held_out_per_mille)]
+        trained = language_model.train(
+            as_ids(alphabet, counted), alphabet, settings.stranger_ngrams
+        )
+        directory.mkdir(exist_ok=True)
+        trained.save(directory)
+    return language.load(directory)
 
 
 def _tagger(

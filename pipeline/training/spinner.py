@@ -2,12 +2,13 @@
 
 The behaviours are those that were seen on about a hundred real pages of some twenty tools: raw
 substring replacement without segmentation, or of whole words by their neighbours in an embedding;
-one occurrence for each line of the list, or all of them, or a random choice; outputs never replaced
-again; shuffled paragraphs, dropped 一, and advertisements inserted in mid-sentence.
+one occurrence for each line of the list, or all of them, or a random choice; outputs replaced
+again by some tools (处理 became 处置惩罚, and that 措置赏罚), by most never; shuffled
+paragraphs, dropped 一, and advertisements inserted in mid-sentence.
 """
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from pipeline.training.words import segmented
@@ -45,6 +46,8 @@ class Tool(NamedTuple):
     """Share of 一 that it leaves out."""
     advertisements: Sequence[str] = ()
     """What it inserts, each once, in mid-sentence."""
+    passes: int = 1
+    """How often the text goes through it, with half the rate each time after the first."""
 
 
 class Spun(NamedTuple):
@@ -68,7 +71,76 @@ def spin(text: str, tool: Tool, rng: random.Random) -> Spun:
             strict=False,
         )
     ]
-    return _applied(text, sorted([*chosen, *inserted]))
+    spun = _applied(text, sorted([*chosen, *inserted]))
+    for number in range(1, tool.passes):
+        found = (
+            _words(spun.text, tool.lines)
+            if tool.whole_words
+            else _substrings(spun.text, tool.lines)
+        )
+        budget = int(tool.rate / 2**number * len(spun.text))
+        spun = _respun(spun, sorted(_chosen(found, tool, rng, budget)))
+    return spun
+
+
+def _respun(before: Spun, changes: Sequence[tuple[int, int, str]]) -> Spun:
+    """``changes`` to a text that was spun already: one that cuts into a substitution joins it."""
+    closed = {at for start, end in before.inserted for at in range(start, end)}
+    new = [change for change in changes if closed.isdisjoint(range(change[0], change[1]))]
+    old = [(start, end, original) for start, end, original in before.truth]
+    pieces: list[str] = []
+    truth: list[Substitution] = []
+    moved: list[tuple[int, int]] = []
+    at = 0
+    for start, end in _joined([*old, *new]):
+        moved.append((start, end))
+        surface = _replaced(before.text, start, end, new)
+        original = _replaced(before.text, start, end, old)
+        pieces += [before.text[at:start], surface]
+        begin = sum(map(len, pieces)) - len(surface)
+        if surface != original:  # else it was turned back
+            truth.append(Substitution(begin, begin + len(surface), original))
+        at = end
+    text = "".join([*pieces, before.text[at:]])
+    return Spun(text, truth, _kept(before.inserted, moved, pieces[1::2]))
+
+
+def _joined(spans: Sequence[tuple[int, int, str]]) -> Iterator[tuple[int, int]]:
+    """The spans in order, those that overlap as one."""
+    low, high = 0, 0
+    for start, end, _ in sorted(spans):
+        if start >= high:
+            if high:
+                yield low, high
+            low = start
+        high = max(high, end)
+    if high:
+        yield low, high
+
+
+def _replaced(text: str, start: int, end: int, changes: Sequence[tuple[int, int, str]]) -> str:
+    """``text[start:end]`` after the changes within it, which are in order."""
+    pieces = []
+    for first, last, surface in changes:
+        if start <= first and last <= end:
+            pieces += [text[start:first], surface]
+            start = last
+    return "".join([*pieces, text[start:end]])
+
+
+def _kept(
+    inserted: Sequence[Insertion], moved: Sequence[tuple[int, int]], surfaces: Sequence[str]
+) -> list[Insertion]:
+    """Insertions where they stand after ``moved`` spans became ``surfaces``."""
+    kept = []
+    for start, end in inserted:
+        shift = sum(
+            len(surface) - (last - first)
+            for (first, last), surface in zip(moved, surfaces, strict=True)
+            if last <= start
+        )
+        kept.append(Insertion(start + shift, end + shift))
+    return kept
 
 
 def _applied(text: str, changes: Sequence[tuple[int, int, str]]) -> Spun:

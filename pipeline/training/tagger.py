@@ -18,7 +18,6 @@ import numpy.typing as npt
 from pipeline.model.alphabet import Alphabet
 from pipeline.model.arrays import Floats, Ids, Ints
 from pipeline.model.tagger import (
-    CHAR_WIDTH,
     DILATIONS,
     GAP,
     HEADS,
@@ -38,7 +37,7 @@ log = logging.getLogger(__name__)
 ROW = 512
 ROWS_PER_STEP = 32
 THREADS = 2
-HIDDEN = 128
+HIDDEN = 64
 SPUN_SHARE = 0.7
 """Of the training pages. Clean ones teach little that the clean parts of spun ones do not."""
 RATE, TABLE_RATE = 2e-3, 0.1
@@ -151,7 +150,7 @@ class Trainer:
             for _ in DILATIONS
         )
         self.tagger = Tagger(
-            normal(alphabet_size, CHAR_WIDTH, 0.3),
+            normal(alphabet_size, WIDTH, 0.3),
             normal(1 << PAIR_BITS, PAIR_WIDTH, 0.3),
             normal(1 << PAIR_BITS, PAIR_WIDTH, 0.3),
             layers,
@@ -260,7 +259,6 @@ def gradients(tagger: Tagger, ids: Ids, labels: Labels) -> Gradients:
     dense, flow = _backward(tagger, done, back)
     own = flow.reshape(rows, length + GAP, WIDTH)[:, :length].reshape(-1, WIDTH)
     slots = [pair_slots(row) for row in ids]
-    first, second = CHAR_WIDTH, CHAR_WIDTH + PAIR_WIDTH
     return Gradients(
         loss,
         [*dense, done.last.T @ back, back.sum(axis=0)],
@@ -269,7 +267,7 @@ def gradients(tagger: Tagger, ids: Ids, labels: Labels) -> Gradients:
             np.concatenate([before for before, _ in slots]),
             np.concatenate([behind for _, behind in slots]),
         ),
-        (own[:, :first], own[:, first:second], own[:, second:]),
+        (own, own[:, :PAIR_WIDTH], own[:, PAIR_WIDTH:]),
     )
 
 

@@ -15,6 +15,8 @@ RATES = (0.02, 0.04, 0.07, 0.1, 0.15, 0.2, 0.3, 0.4)
 MODES = ("once", "once", "all", "random")
 SHARES = (0.1, 0.25, 0.5, 0.75, 1.0)
 """How much of a list a tool has."""
+PASSES = (1,) * 8 + (2, 3)
+"""How often a text goes through its tool: two of 25 behind real pages replace what they wrote."""
 KINDS = ("list",) * 9 + ("embedding",) * 7 + ("thesaurus",) * 2 + ("mixed",) * 2
 """Of the tools behind some hundred real pages, most go by list and at least two by embedding; those
 by embedding are the harder ones to see, and get more than their share."""
@@ -77,6 +79,7 @@ def random_tool(
         shuffles=rng.random() < 0.2,
         drops=rng.choice((0.0, 0.0, 0.0, 0.2, 0.5)),
         advertisements=[advertisement(foreign, rng) for _ in range(rng.choice((0, 0, 0, 1, 2)))],
+        passes=rng.choice(PASSES),
     )
 
 
@@ -95,8 +98,10 @@ def _add_list(lines: dict[str, list[str]], pairs: Pairs, rng: random.Random) -> 
     else:
         chosen = list(pairs)
     chosen = rng.sample(chosen, int(len(chosen) * rng.choice(SHARES)))
-    if rng.random() < 0.15:
-        chosen += [(b, a) for a, b in chosen if (b, a) in pairs]
+    if rng.random() < 0.2:  # both directions, whether or not the list says so
+        known_only = rng.random() < 0.5
+        chosen += [(b, a) for a, b in chosen if (b, a) in pairs or not known_only]
+        rng.shuffle(chosen)
     most = rng.choice((1, 1, 3, 10))
     for original, surface in chosen:
         if len(lines[original]) < most:

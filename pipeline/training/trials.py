@@ -4,23 +4,18 @@ The documents of a corpus are two halves, by a hash of their names: one to choos
 on. Each kind of page has a random generator of its own, so that a new kind changes no other.
 """
 
-import io
 import json
 import random
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 import numpy as np
 
-from pipeline.readers import COMPRESSIONS
-from pipeline.readers.compression import DamagedError
 from pipeline.spans import Alignment, Offsets
-from pipeline.stages.ingest import suffixes
 from pipeline.stages.normalise import normalise
-from pipeline.training.corpus import documents, is_held_out
+from pipeline.training.corpus import documents, is_held_out, sources_of
 from pipeline.training.lexica import Pairs, Related
 from pipeline.training.metrics import APART, Example, Span
 from pipeline.training.pages import cut
@@ -40,34 +35,12 @@ LEAST_OF_LENGTH = 0.7
 
 def texts_by_source(corpus: Path, half: str) -> dict[str, list[str]]:
     """The documents of one half, by the field ``source`` of their records."""
-    sources = _sources(corpus)
+    sources = sources_of(corpus)
     texts: dict[str, list[str]] = defaultdict(list)
     for name, text in documents(corpus):
         if is_held_out(name, 500) == (half == "choose"):
             texts[sources.get(name, NO_SOURCE)].append(text)
     return {source: texts[source] for source in sorted(texts)}
-
-
-def _sources(corpus: Path) -> dict[str, str]:
-    """The ``source`` of each ``id``, in JSON lines that have both."""
-    files = sorted(p for p in corpus.rglob("*") if p.is_file()) if corpus.is_dir() else [corpus]
-    found: dict[str, str] = {}
-    for path in files:
-        form, compression = suffixes(path.name)
-        if form not in {".jsonl", ".ndjson"}:
-            continue
-        with path.open("rb") as stream, suppress(DamagedError):  # `documents` tells of damage
-            lines = COMPRESSIONS[compression](stream) if compression else stream
-            found.update(_ids_with_source(lines))
-    return found
-
-
-def _ids_with_source(lines: BinaryIO) -> Iterator[tuple[str, str]]:
-    for line in io.BufferedReader(cast(io.RawIOBase, lines), 1 << 20):
-        with suppress(ValueError):  # no JSON: `documents` tells of it
-            record = json.loads(line)
-            if isinstance(record, dict) and {"id", "source"} <= record.keys():
-                yield str(record["id"]), str(record["source"])
 
 
 def shuffled_pages(texts: Sequence[str], rng: random.Random) -> list[str]:

@@ -26,7 +26,7 @@ def test_a_site_is_judged_by_the_others_of_its_document(documents):
     ends = np.cumsum(lengths)
     batch = Batch(np.zeros(1, dtype=np.uint16), ends - lengths, ends)
     once = np.ones(len(odds), dtype=np.int64)
-    tags = np.zeros((ends[-1], len(HEADS)), dtype=np.float32)
+    tags = np.zeros((ends[-1] + 1, len(HEADS)), dtype=np.float32)
     nothing = Posterior(
         np.zeros(len(odds), np.float32), np.zeros(len(documents)), np.zeros((len(documents), 1))
     )

@@ -1,8 +1,9 @@
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.model import ngrams as module
+from pipeline.model import static_table
 from pipeline.training import language_model
 from pipeline.training.ngram_counts import as_ids
 from tests.model.conftest import TEXTS
@@ -35,6 +36,49 @@ def test_seen_ngrams_have_their_interpolated_probability(ngrams):
     assert (ngrams.log_probs(ids)[3:] > np.log(0.3)).all()
 
 
+def _written_out(ngrams, context, char):
+    """Katz back-off, one n-gram at a time."""
+
+    def entry(ids):
+        size = ngrams.alphabet.size
+        key = np.uint64(sum(int(i) * size**power for power, i in enumerate(reversed(ids))))
+        found, word = static_table.look_up(
+            ngrams._words, module.salted(np.array([key]), np.uint64(len(ids)))
+        )
+        return (found[0], ngrams._own(word)[0], ngrams._backoff_of[word[0] & np.uint32(255)])
+
+    def kept(ids):
+        return len(ids) == 1 or (entry(ids)[0] and kept(ids[1:]) and kept(ids[:-1]))
+
+    if not context:
+        return ngrams.unigrams[0][char]
+    if kept([*context, char]):
+        return entry([*context, char])[1]
+    weight = ngrams.unigrams[1][context[0]] if len(context) == 1 else entry(context)[2]
+    return (weight if kept(context) else 0) + _written_out(ngrams, context[1:], char)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.text("".join(sorted(set("".join(TEXTS)))), min_size=1, max_size=12))
+def test_scores_are_those_of_back_off_written_out(ngrams, text):
+    ids = ngrams.alphabet.ids("\n" + text)
+    expected = [
+        _written_out(ngrams, ids[max(0, at - 4) : at].tolist(), int(ids[at]))
+        for at in range(len(ids))
+    ]
+    assert np.allclose(ngrams.log_probs(ids), expected, atol=1e-4)
+    rows = np.stack([ids, ids[::-1]])
+    assert np.allclose(ngrams.log_probs(rows)[0], expected, atol=1e-4)
+    assert np.array_equal(ngrams.log_probs(rows)[1], ngrams.log_probs(ids[::-1]))
+
+
+def test_pairs_score_as_rows_of_two(ngrams):
+    ids = ngrams.alphabet.ids("".join(TEXTS))
+    rows = np.stack([ids[:-1], ids[1:]], axis=1)
+    assert np.allclose(ngrams.pair_log_probs(ids[:-1], ids[1:]), ngrams.log_probs(rows)[:, 1])
+
+
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(TEXTS), min_size=1, max_size=4), st.integers(0, 30))
 def test_a_window_scores_as_it_does_in_the_whole_text(ngrams, texts, at):
     ids = ngrams.alphabet.ids("\n" + "\n".join(texts))

@@ -21,6 +21,17 @@ def test_probability_is_that_of_the_second_pass(model):
     assert np.allclose(judged.probability, 1 / (1 + np.exp(-judged.log_odds)), atol=1e-6)
 
 
+def test_a_long_text_is_as_suspicious_as_its_parts_are_on_average(model):
+    text = TEXT * 200
+    parts, first = scorer._parts([text, "", TEXT])
+    assert "".join(parts) == text + TEXT
+    assert max(map(len, parts)) <= scorer.AT_SIGHT
+    assert parts[first[1]] == ""
+    own = model.suspicions(parts)
+    found = model.suspicions([text, "", TEXT])
+    assert np.allclose(found, [own[: first[1]].mean(), own[first[1]], own[first[2]]])
+
+
 def test_a_saved_model_judges_alike_and_leaves_no_draft(model, tmp_path):
     model.save(tmp_path / "model", {})
     again = scorer.load(tmp_path / "model").judge([TEXT])

@@ -1,11 +1,22 @@
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipeline.model.channel import Channel, Pair
-from pipeline.model.features import DOCUMENT_FEATURES, SITE_FEATURES, TAG_FEATURES
+from pipeline.model.features import DOCUMENT_FEATURES, KIND_FEATURES, SITE_FEATURES, TAG_FEATURES
 from pipeline.model.posterior import CELLS, infer
 from pipeline.model.scorer import Read, families, find, glance, in_context, witnesses
-from pipeline.model.sites import batch_of
+from pipeline.model.sites import (
+    FAR_BEHIND,
+    HOPELESS,
+    MOST_TRIED,
+    _guesses,
+    _promising,
+    batch_of,
+    candidates,
+    find_sites,
+)
 from pipeline.model.tagger import HEADS
 
 PAIRS = {
@@ -14,6 +25,7 @@ PAIRS = {
     ("死", "逝世"): Pair(0.0),
     ("重要", "主要"): Pair(0.0),
 }
+STEPS = st.integers(-240, 40).map(lambda eighths: eighths / 8)
 TEXTS = ["我们意识到问题的严重性。", "必须进步认识,形式主义害逝世人。", "", "工作很主要。"]
 
 
@@ -68,7 +80,7 @@ def test_texts_without_sites_are_no_trouble(ngrams, texts):
 
 
 def test_features_are_those_that_are_named(ngrams, found):
-    assert found.features.shape[1] == len(SITE_FEATURES) + len(TAG_FEATURES)
+    assert found.features.shape[1] == len(SITE_FEATURES) + len(KIND_FEATURES) + len(TAG_FEATURES)
     odds = np.zeros(len(found.sites.start), dtype=np.float32)
     family = families(Channel.of_pairs(ngrams, PAIRS), found)
     even = np.full(len(CELLS) + 1, -np.log(len(CELLS) + 1))
@@ -91,5 +103,32 @@ def test_unlisted_originals_are_tried_only_where_the_tagger_suspects(ngrams):
 def test_a_glance_sees_no_more_than_a_reading(ngrams, found):
     seen, of_text = glance(ngrams, Channel.of_pairs(ngrams, PAIRS), TEXTS)
     assert set(seen.sites.start.tolist()) <= set(found.sites.start.tolist())
-    assert of_text.shape == (len(TEXTS), 7)
+    assert of_text.shape == (len(TEXTS), 9)
     assert np.isfinite(of_text).all()
+
+
+@settings(deadline=None)
+@given(st.lists(st.lists(STEPS, min_size=1, max_size=12), max_size=8))
+def test_the_best_guesses_of_each_site_are_weighed(guesses):
+    site = np.repeat(np.arange(len(guesses)), [len(own) for own in guesses])
+    guess = np.array([g for own in guesses for g in own], dtype=np.float32)
+    hopeful, kept = _promising(site, guess, len(guesses), HOPELESS)
+    for number, own in enumerate(guesses):
+        mine = guess[site == number]
+        assert hopeful[number] == (mine.max() >= HOPELESS)
+        expected = np.sort(mine[mine >= mine.max() - FAR_BEHIND])[::-1][:MOST_TRIED]
+        chosen = np.sort(mine[kept[site == number]])[::-1]
+        assert chosen.tolist() == (expected.tolist() if hopeful[number] else []), own
+
+
+def test_a_guess_is_the_gain_where_pairs_are_all_that_is_known(ngrams):
+    """With contexts of one character the guess is off by what longer n-grams say, no more."""
+    channel = Channel.of_pairs(ngrams, PAIRS)
+    batch = batch_of(ngrams, TEXTS)
+    log_probs = ngrams.log_probs(batch.ids)
+    start, term = channel.matches(batch.ids)
+    at = channel.is_surface[term]
+    sites = find_sites(batch, log_probs, start[at], term[at], channel.length[term[at]])
+    _, found = candidates(batch, ngrams, channel, sites)
+    guess = _guesses(batch, ngrams, channel, sites, found.site, found.original)
+    assert np.sign(guess).tolist() == np.sign(found.gain).tolist()

@@ -10,7 +10,8 @@ from pipeline.config import Config
 from pipeline.model import scorer
 from pipeline.model.channel import LISTED
 from pipeline.stages.flag import flag
-from pipeline.training.build import Settings, build
+from pipeline.training.build import Settings, _sides, build
+from pipeline.training.corpus import Document
 
 SETTINGS = Settings(
     ngrams=20_000,
@@ -19,6 +20,7 @@ SETTINGS = Settings(
     unread_per_mille=100,
     tagger_chars=100_000,
     texts=250,
+    stranger_ngrams=20_000,
 )
 WHO = ("村民", "学生", "工人", "干部", "记者", "老师")
 DID = ("认识到问题的严重性", "提高了工作的水平", "解决了实际的困难", "制定了详细的计划")
@@ -43,7 +45,12 @@ def folders(tmp_path_factory):
     with (folder / "corpus" / "texts.jsonl").open("w", encoding="utf-8") as out:
         for i in range(400):
             lines = [f"{rng.choice(WHO)}{rng.choice(DID)},{rng.choice(THEN)}。" for _ in range(6)]
-            out.write(json.dumps({"id": str(i), "text": "".join(lines)}, ensure_ascii=False) + "\n")
+            out.write(
+                json.dumps(
+                    {"id": str(i), "text": "".join(lines), "source": f"{i % 3}"}, ensure_ascii=False
+                )
+                + "\n"
+            )
     (folder / "lexica").mkdir()
     rows = [f"{original}\t{substitute}\ttest\n" for original, substitute in PAIRS]
     (folder / "lexica" / "spinner_pairs.tsv").write_text("".join(rows), encoding="utf-8")
@@ -76,6 +83,15 @@ def test_the_same_seed_gives_the_same_model(folders, model):
     assert names == sorted(path.name for path in (folders / "again").iterdir())
     for name in set(names) - {"card.json"}:
         assert (model / name).read_bytes() == (folders / "again" / name).read_bytes(), name
+
+
+def test_models_that_know_less_have_seen_no_text_of_their_pages_sources():
+    docs = [Document(str(number), "文") for number in range(40)]
+    source_of = {str(number): f"source {number % 5}" for number in range(30)}
+    sides = _sides(docs, source_of)
+    assert {sides[str(n)] for n in range(0, 30, 5)} == {0}
+    assert {sides[str(n)] for n in range(1, 30, 5)} == {1}
+    assert {sides[str(n)] for n in range(30, 40)} == {0, 1}, "without a source, by the name"
 
 
 def test_an_empty_corpus_is_refused(folders, tmp_path):

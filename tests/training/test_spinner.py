@@ -32,6 +32,29 @@ def test_undoing_the_truth_gives_the_source(text, mode, seed, rate):
     assert "".join([*pieces, spun[at:]]) == text
 
 
+@given(TEXTS, st.integers(0, 99), st.integers(2, 3), st.booleans())
+def test_undoing_the_truth_of_several_passes_gives_the_source(text, seed, passes, inserts):
+    swaps = {**LINES, "分辨": ["分别"], "逝世": ["死去", "死"], "年夜": ["最大"]}
+    chained = Tool(swaps, "random", 1.0, passes=passes, advertisements=["办证"] * inserts)
+    spun, truth, inserted = spin(text, chained, random.Random(seed))
+    changes = sorted([*truth, *((start, end, "") for start, end in inserted)])
+    pieces, at = [], 0
+    for start, end, original in changes:
+        assert start >= at
+        assert spun[start:end] != original
+        pieces += [spun[at:start], original]
+        at = end
+    assert "".join([*pieces, spun[at:]]) == text
+    assert all(spun[start:end] == "办证" for start, end in inserted)
+
+
+def test_a_second_pass_replaces_what_the_first_wrote():
+    lines = {"处理": ["处置惩罚"], "处置": ["措置"], "惩罚": ["赏罚"]}
+    spun = spin("依法处理。", Tool(lines, "all", 1.0, passes=3), random.Random(1))
+    assert spun.text == "依法措置赏罚。"
+    assert spun.truth == [(2, 6, "处理")]
+
+
 def test_replacement_is_of_raw_substrings():
     assert spin("低分别抱怨", tool("all"), random.Random(1))[0] == "低分辨抱怨"
     assert spin("信息不对称", tool("all"), random.Random(1))[0] == "信息错误称"
