@@ -103,7 +103,7 @@ LIMITS = """\
   four hundred is called spun. Nineteen classical pages had none: but so little is flagged there
   that spun ones, of which none were measured, may well pass, too.
 - A word that lists write, in its right place on a page that has other odd words, may be flagged.
-- Shuffled paragraphs and deleted 一 are not found.
+- Deleted 一 are not found. Shuffled paragraphs are a matter of `normalise`, not of this model.
 - A flag is a probability about a text, no proof against a person: do not judge authors by it."""
 
 
@@ -119,6 +119,7 @@ def card_markdown(rows: Sequence[Row], card: Mapping[str, Any]) -> str:
         "## Procedure",
         PROCEDURE,
         _settings(card.get("settings", {})),
+        card.get("note", ""),
         "## Figures",
         FIGURES,
         _table([Row._fields, *map(cells, rows)]),
