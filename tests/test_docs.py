@@ -94,8 +94,11 @@ def test_the_readmes_example_runs_on_the_seed(
 def test_the_readmes_sample_is_what_comes_out(readme: str) -> None:
     text = next((ROOT / "seeds").iterdir()).read_text(encoding="utf-8")
     cleaned = pipeline.clean(text)
-    found = {(flag["surface"], flag["suggestion"]): flag["probability"] for flag in cleaned.flags}
+    found: dict[tuple[str, str], list[float]] = {}  # a word may be flagged more than once
+    for flag in cleaned.flags:
+        found.setdefault((flag["surface"], flag["suggestion"]), []).append(flag["probability"])
     shown = re.findall(r"\[(\w+)→(\w*) ([01]\.\d\d)\]", readme)
     assert len(shown) >= 10
     for surface, suggestion, probability in shown:
-        assert found[surface, suggestion] == pytest.approx(float(probability), abs=0.02)
+        there = found[surface, suggestion]
+        assert any(p == pytest.approx(float(probability), abs=0.02) for p in there)
