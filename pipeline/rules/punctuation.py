@@ -104,12 +104,14 @@ def _too_many(text: str) -> Iterator[Replacement]:
         start, end = found.span()
         if found["second"] and not is_slip:
             continue
-        if found["again"] or found["mark"] or found["second"]:
-            yield Replacement(end - 1, end, "")
-        elif found["stop"]:
-            yield Replacement(start, start + 1, "")
-        else:
-            yield Replacement(start, end, found["twice"] or "，")
+        # The marks are replaced together, so that the one that stays comes from both.
+        yield Replacement(start, end, _one_mark(found))
+
+
+def _one_mark(found: re.Match[str]) -> str:
+    if found["again"]:
+        return "。”"
+    return found["mark"] or found["second"] or found["stop"] or found["twice"] or "，"
 
 
 # --- Ellipses and dashes --------------------------------------------------------------------------
