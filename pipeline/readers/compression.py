@@ -82,6 +82,20 @@ def blocks(stream: BinaryIO, size: int = BLOCK_BYTES) -> Iterator[bytes]:
         yield block
 
 
+def replayed(
+    taken: list[bytes], failure: Exception | None, rest: Iterator[bytes]
+) -> Iterator[bytes]:
+    """Blocks that were read ahead, then the failure that ended that, if one did, or the rest.
+
+    ``taken`` is emptied, so that what was read ahead is not held to the end.
+    """
+    yield from taken
+    taken.clear()
+    if failure is not None:
+        raise failure
+    yield from rest
+
+
 def read_at_most(stream: BinaryIO, size: int) -> bytes:
     """The first ``size`` bytes of the stream, which may hand them out in smaller blocks."""
     parts = []

@@ -7,7 +7,7 @@ from typing import BinaryIO, NamedTuple
 
 from pipeline.damage import decode_damaged
 from pipeline.encodings import UndecodableError, detect, refuse_binary
-from pipeline.readers.compression import BLOCK_BYTES, BlockStream, DamagedError, blocks
+from pipeline.readers.compression import BLOCK_BYTES, BlockStream, DamagedError, blocks, replayed
 from pipeline.readers.fields import DAMAGED_SHARE
 
 HEAD_BYTES = 1 << 20
@@ -142,17 +142,7 @@ def read_ahead(
             ascii_only = ascii_only and block.isascii() and b"\0" not in block
     except (DamagedError, OSError) as error:
         failure = error  # its turn comes after the blocks that precede it
-    return b"".join(taken), _replay(taken, failure, rest)
-
-
-def _replay(
-    taken: list[bytes], failure: Exception | None, rest: Iterator[bytes]
-) -> Iterator[bytes]:
-    yield from taken
-    taken.clear()
-    if failure is not None:
-        raise failure
-    yield from rest
+    return b"".join(taken), replayed(taken, failure, rest)
 
 
 def _skip_line(stream: "io.BufferedReader[BlockStream]") -> None:

@@ -1,10 +1,9 @@
 """What a file is whose name does not say it: a page saved as `12345` or `view.php?id=3`."""
 
 import re
-from collections.abc import Iterator
 from typing import BinaryIO, cast
 
-from pipeline.readers.compression import BLOCK_BYTES, BlockStream, DamagedError, blocks
+from pipeline.readers.compression import BLOCK_BYTES, BlockStream, DamagedError, blocks, replayed
 
 HEAD_BYTES = 4096
 
@@ -62,11 +61,5 @@ def peek(stream: BinaryIO) -> tuple[bytes, BinaryIO]:
             size += len(block)
     except (DamagedError, OSError) as error:
         failure = error
-    return b"".join(taken), cast(BinaryIO, BlockStream(_replay(taken, failure, stream)))
-
-
-def _replay(taken: list[bytes], failure: Exception | None, rest: BinaryIO) -> Iterator[bytes]:
-    yield from taken
-    if failure is not None:
-        raise failure
-    yield from blocks(rest, BLOCK_BYTES)
+    head, whole = b"".join(taken), replayed(taken, failure, blocks(stream, BLOCK_BYTES))
+    return head, cast(BinaryIO, BlockStream(whole))

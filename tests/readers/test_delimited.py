@@ -15,6 +15,7 @@ from pipeline.config import Config
 from pipeline.readers.compression import BLOCK_BYTES, BlockStream
 from pipeline.readers.delimited import DELIMITERS, MOST_CELLS, read_csv, read_tsv
 from pipeline.records import Record, Reject
+from tests.readers.streams import in_pieces
 
 # A carriage return alone is a line end to nobody but very old Macs; `csv` would not quote it.
 cells = st.text(st.characters(codec="utf-8", exclude_characters="\0\r"))
@@ -212,12 +213,5 @@ def test_any_quoting_leaves_rows_in_order(pieces: list[str]) -> None:
 @given(st.lists(st.integers(1, 50)))
 def test_short_reads_change_nothing(sizes: list[int]) -> None:
     data = 'id,text\n1,"甲\n乙"\n2,丙\n3,"丁\n'.encode("utf-16")
-
-    def pieces() -> Iterator[bytes]:
-        start = 0
-        for size in [*sizes, len(data)]:
-            yield data[start : start + size]
-            start += size
-
-    stream: Any = BlockStream(pieces())
+    stream = in_pieces(data, sizes)
     assert list(read_csv(stream, Config())) == read(data)

@@ -16,6 +16,7 @@ from pipeline.readers.compression import BLOCK_BYTES, BlockStream
 from pipeline.readers.json_file import read_json
 from pipeline.readers.jsonl import MOST_VALUES, read_jsonl
 from pipeline.records import Record, Reject
+from tests.readers.streams import in_pieces
 
 any_json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -57,14 +58,7 @@ def test_short_reads_change_nothing(sizes: list[int], encoding: str) -> None:
     first = '{"text": "今天的\\"天\\\\色真好，我]}出去了\\\\"}'
     text = f'[{first},\n {{"id": [1, {{"a": "}}"}}], "text": "乙"}}, 7]'
     data = text.encode(encoding)
-
-    def pieces() -> Iterator[bytes]:
-        start = 0
-        for size in [*sizes, len(data)]:
-            yield data[start : start + size]
-            start += size
-
-    stream: Any = BlockStream(pieces())
+    stream = in_pieces(data, sizes)
     assert list(read_json(stream, Config())) == read(data)
 
 

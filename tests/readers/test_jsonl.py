@@ -15,6 +15,7 @@ from pipeline.readers.compression import BLOCK_BYTES, BlockStream
 from pipeline.readers.jsonl import read_jsonl
 from pipeline.readers.lines import ASCII_HEAD_BYTES, HEAD_BYTES
 from pipeline.records import Record, Reject
+from tests.readers.streams import in_pieces
 
 LIMIT = 1_000_000
 
@@ -137,12 +138,5 @@ def test_the_limit_counts_characters() -> None:
 @given(st.lists(st.integers(1, 50)))
 def test_short_reads_change_nothing(sizes: list[int]) -> None:
     data = '\n{"text": "甲"}\n[]\n\n{"text": "乙"}'.encode("utf-16")
-
-    def pieces() -> Iterator[bytes]:
-        start = 0
-        for size in [*sizes, len(data)]:
-            yield data[start : start + size]
-            start += size
-
-    stream: Any = BlockStream(pieces())
+    stream = in_pieces(data, sizes)
     assert list(read_jsonl(stream, Config(max_document_chars=LIMIT))) == read(data)
