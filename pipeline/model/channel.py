@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.model import static_table
+from pipeline.model import native, static_table
 from pipeline.model.alphabet import N_CLASSES, UNKNOWN, Alphabet
 from pipeline.model.arrays import Bools, Flags, Floats, Ids, Ints, Keys
 from pipeline.model.ngrams import NgramModel
@@ -194,6 +194,23 @@ class Channel:
         self._bitmaps = np.zeros((MAX_LENGTH + 1, 1 << _BITMAP_BITS), dtype=np.bool_)
         for n in range(2, MAX_LENGTH + 1):
             self._bitmaps[n, _slot(two[self.length == n])] = True
+        bits = np.uint8(1) << np.arange(MAX_LENGTH + 1, dtype=np.uint8)
+        self.held = native.Held(
+            native.Channel,
+            {
+                "words": static_table.for_native(self._words),
+                "lengths_of": bits @ self._bitmaps.view(np.uint8),
+                "n_terms": len(self.terms),
+                "length": self.length,
+                "ids": np.ascontiguousarray(self.ids),
+                "last": np.ascontiguousarray(self.last),
+                "frequency": np.ascontiguousarray(self.frequency, dtype=np.float32),
+                "pair_start": np.ascontiguousarray(self.pair_start, dtype=np.int64),
+                "original": np.ascontiguousarray(self.original, dtype=np.int64),
+                "log_prior": np.ascontiguousarray(self.log_prior, dtype=np.float32),
+                "is_listed": np.ascontiguousarray(self.is_listed),
+            },
+        )
 
     def matches(self, ids: Ids, places: Ints | None = None) -> Matches:
         """All occurrences of all terms, overlapping ones too, by start and then by length; or those
@@ -204,6 +221,8 @@ class Channel:
         none = np.zeros(0, dtype=np.int64)
         if not self.terms or not len(ids):
             return Matches(none, none)
+        if native.library is not None:
+            return Matches(*native.matches(self.held, ids, places))
         every = np.arange(len(ids)) if places is None else places
         starts, terms = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
         keys = _rolled(np.zeros(len(ids), dtype=np.uint64), ids)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.model import static_table
+from pipeline.model import native, static_table
 from pipeline.model.alphabet import Alphabet
 from pipeline.model.arrays import Doubles, Floats, Ids, Keys, Words
 
@@ -57,9 +57,23 @@ class NgramModel:
         self._loss_of = (np.arange(1 << LOG_PROB_BITS) * (-MAX_LOSS / (1 << LOG_PROB_BITS))).astype(
             np.float32
         )
+        self.held = native.Held(
+            native.Ngrams,
+            {
+                "table": static_table.for_native(words),
+                "size": alphabet.size,
+                "salts": np.array(_SALTS, dtype=np.uint64),
+                "log_prob": np.ascontiguousarray(unigrams[0], dtype=np.float32),
+                "back_off": np.ascontiguousarray(unigrams[1], dtype=np.float32),
+                "loss_of": self._loss_of,
+                "backoff_of": self._backoff_of,
+            },
+        )
 
     def log_probs(self, ids: Ids) -> Floats:
         """Log probability of each id given up to four before it in its row; shape of ``ids``."""
+        if native.library is not None:
+            return native.log_probs(self.held, ids)
         if ids.ndim == 1:
             return self._long_row(ids)
         rows = max(1, _CHUNK // ids.shape[-1])

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pipeline.model import native
 from pipeline.model.arrays import Bools, Floats, Ids, Ints
 from pipeline.model.channel import MAX_LENGTH, Channel
 from pipeline.model.ngrams import ORDER, NgramModel
@@ -123,20 +124,9 @@ def candidates(
     sites that are not ``suspected`` originals that a list gives. Every site must have one to begin
     with.
     """
-    first = channel.pair_start[sites.term].astype(np.int64)
-    counts = channel.pair_start[sites.term + 1] - first
-    site = np.repeat(np.arange(len(counts)), counts)
-    within = np.arange(len(site)) - np.repeat(np.cumsum(counts) - counts, counts)
-    pair = first[site] + within
-    if suspected is not None:
-        kept: Bools = suspected[site] | channel.is_listed[pair]
-        site, pair = site[kept], pair[kept]
-    original = channel.original[pair].astype(np.int64)
-    guess = _guesses(batch, model, channel, sites, site, original) + channel.log_prior[pair]
-    hopeful, promising = _promising(site, guess, len(counts), hopeless)
+    hopeful, site, pair = promising(batch, model, channel, sites, suspected, hopeless)
     sites = sites.take(hopeful)
-    site, pair, original = site[promising], pair[promising], original[promising]
-    site = (np.cumsum(hopeful) - 1)[site]
+    original = channel.original[pair].astype(np.int64)
     inside = np.zeros(len(site), dtype=np.float32)
     behind = np.zeros(len(site), dtype=np.float32)
     lengths = channel.length[original]
@@ -148,11 +138,40 @@ def candidates(
                 model,
                 sites.start[site[rows]],
                 sites.end[site[rows]],
-                channel.ids[original[rows], :n],
+                channel.ids[original[rows]],
+                n,
             )
     gain_inside = inside - sites.before[site]
     gain = gain_inside + behind - sites.after[site]
     return sites, Candidates(site, pair, original, channel.log_prior[pair], gain, gain_inside)
+
+
+def promising(
+    batch: Batch,
+    model: NgramModel,
+    channel: Channel,
+    sites: Sites,
+    suspected: Bools | None = None,
+    hopeless: float = HOPELESS,
+) -> tuple[Bools, Ints, Ints]:
+    """Which sites are hopeful, and of those the originals that are worth weighing in their whole
+    context: number of the site among the hopeful ones, and pair.
+    """
+    if native.library is not None:
+        spans = (sites.start, sites.end, sites.term)
+        return native.promising(model.held, channel.held, batch.ids, spans, suspected, hopeless)
+    first = channel.pair_start[sites.term].astype(np.int64)
+    counts = channel.pair_start[sites.term + 1] - first
+    site = np.repeat(np.arange(len(counts)), counts)
+    within = np.arange(len(site)) - np.repeat(np.cumsum(counts) - counts, counts)
+    pair = first[site] + within
+    if suspected is not None:
+        kept: Bools = suspected[site] | channel.is_listed[pair]
+        site, pair = site[kept], pair[kept]
+    original = channel.original[pair].astype(np.int64)
+    guess = _guesses(batch, model, channel, sites, site, original) + channel.log_prior[pair]
+    hopeful, kept = _promising(site, guess, len(counts), hopeless)
+    return hopeful, (np.cumsum(hopeful) - 1)[site[kept]], pair[kept]
 
 
 def _guesses(
@@ -184,8 +203,7 @@ def _promising(site: Ints, guess: Floats, n: int, hopeless: float) -> tuple[Bool
     hopeful = best >= hopeless
     kept = (guess >= best[site] - FAR_BEHIND) & hopeful[site]
     rows = np.flatnonzero(kept)
-    behind = (best[site[rows]] - guess[rows]).astype(np.float64)  # FAR_BEHIND at most
-    order = rows[np.argsort(site[rows] * (2 * FAR_BEHIND) + behind, kind="stable")]
+    order = rows[np.lexsort((best[site[rows]] - guess[rows], site[rows]))]
     first = np.cumsum(np.bincount(site[order], minlength=n))[site[order]]
     first -= np.bincount(site[order], minlength=n)[site[order]]
     kept[order[np.arange(len(order)) - first >= MOST_TRIED]] = False
@@ -204,12 +222,16 @@ def worth_judging(sites: Sites, found: Candidates) -> tuple[Sites, Candidates]:
 
 
 def _windows(
-    batch: Batch, model: NgramModel, starts: Ints, ends: Ints, originals: Ids
+    batch: Batch, model: NgramModel, starts: Ints, ends: Ints, originals: Ids, n: int
 ) -> tuple[Floats, Floats]:
-    """Log probability of each original in its place, and of the CONTEXT characters behind it."""
-    n = originals.shape[1]
+    """Log probability of each original in its place, and of the CONTEXT characters behind it.
+
+    The ``originals`` are of ``n`` characters, in rows of MAX_LENGTH.
+    """
+    if native.library is not None:
+        return native.windows(model.held, batch.ids, starts, ends, originals, n)
     left = np.maximum(starts[:, None] + np.arange(-CONTEXT, 0), 0)
     right = ends[:, None] + np.arange(CONTEXT)
-    rows = np.concatenate([batch.ids[left], originals, batch.ids[right]], axis=1)
+    rows = np.concatenate([batch.ids[left], originals[:, :n], batch.ids[right]], axis=1)
     scores = model.log_probs(rows)[:, CONTEXT:]
     return scores[:, :n].sum(axis=1), scores[:, n:].sum(axis=1)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pipeline.model import native
 from pipeline.model.arrays import Bools, Ints, Keys, Words
 
 FINGERPRINT_BITS = 14
@@ -73,6 +74,12 @@ def look_up(words: Words, keys: Keys) -> tuple[Bools, Words]:
     entry ^= words.take(c)
     entry ^= _fingerprint(h)
     return entry <= VALUE_MASK, entry
+
+
+def for_native(words: Words) -> native.Table:
+    """What `kernels.c` has to know of a table. The caller keeps ``words``."""
+    shape = _Shape.of(len(words))
+    return native.Table(native.address(words), shape.segment_bits, shape.segments)
 
 
 def build(keys: Keys, values: Words) -> Words:

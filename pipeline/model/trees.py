@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.model import native
 from pipeline.model.arrays import Floats
 
 _CHUNK = 1 << 13
@@ -32,6 +33,8 @@ class Trees(NamedTuple):
 
     def log_odds(self, rows: Floats) -> Floats:
         """Sum of the trees' leaves for each row, shape ``(len(rows),)``."""
+        if native.library is not None:
+            return native.tree_log_odds(self.feature, self.threshold, self.value, rows)
         parts = [self._sums(rows[i : i + _CHUNK]) for i in range(0, len(rows), _CHUNK)]
         return np.concatenate(parts) if parts else np.zeros(0, dtype=np.float32)
 

@@ -1,0 +1,396 @@
+/* The loops of the detector that numpy does in many passes over memory.
+
+   Each function does what the Python function of the same name does, bit for bit: the same single
+   precision operations in the same order. The Python version is the one to read and to change
+   first; `tests/model/test_kernels.py` compares the two. There is no allocation, no state and no
+   input from strangers here other than ids below `size`; all bounds come from the caller.
+
+   Plain C99 without Python.h, called through ctypes (`native.py`): a compiler is all it takes. */
+#include <stdint.h>
+#include <string.h>
+
+#if defined(_WIN32)
+#define EXPORT __declspec(dllexport)
+#else
+#define EXPORT __attribute__((visibility("default")))
+#endif
+
+#if defined(__GNUC__)
+#define PREFETCH(address) __builtin_prefetch(address)
+#else
+#define PREFETCH(address) ((void)(address))
+#endif
+
+/* One copy of the hot loops for each generation of processors, chosen when the library is loaded.
+   The operations are the same; only how many are done at once differs. */
+#if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GNUC__) && !defined(__clang__)
+#define FOR_EACH_PROCESSOR __attribute__((target_clones("default", "avx2")))
+#else
+#define FOR_EACH_PROCESSOR
+#endif
+
+enum { BLOCK = 1024 };
+
+/* Raised with every change of a function's arguments or of a struct: `native.py` asks. */
+EXPORT int32_t interface(void) { return 1; }
+
+/* --- static_table.py ---------------------------------------------------------------------- */
+
+typedef struct {
+    const uint32_t *words;
+    uint64_t segment_bits;
+    uint64_t segments;
+} Table;
+
+typedef struct {
+    uint32_t place[3];
+    uint32_t fingerprint;
+} Slot;
+
+enum { VALUE_BITS = 18 };
+
+static inline uint64_t mixed(uint64_t h) {
+    h += 0x9E3779B97F4A7C15u;
+    h ^= h >> 30;
+    h *= 0xBF58476D1CE4E5B9u;
+    h ^= h >> 27;
+    h *= 0x94D049BB133111EBu;
+    h ^= h >> 31;
+    return h;
+}
+
+static inline Slot slot_of(const Table *table, uint64_t key) {
+    uint64_t h = mixed(key);
+    uint64_t mask = ((uint64_t)1 << table->segment_bits) - 1;
+    uint64_t step = mask + 1;
+    uint64_t first = ((h >> 32) * (table->segments << table->segment_bits)) >> 32;
+    Slot slot;
+    slot.place[0] = (uint32_t)first;
+    slot.place[1] = (uint32_t)((first + step) ^ ((h >> 18) & mask));
+    slot.place[2] = (uint32_t)((first + step + step) ^ (h & mask));
+    slot.fingerprint = (uint32_t)((h >> 7) ^ (h >> 41)) << VALUE_BITS;
+    return slot;
+}
+
+static inline void prefetch(const Table *table, const Slot *slot) {
+    PREFETCH(table->words + slot->place[0]);
+    PREFETCH(table->words + slot->place[1]);
+    PREFETCH(table->words + slot->place[2]);
+}
+
+static inline uint32_t entry_of(const Table *table, const Slot *slot) {
+    return table->words[slot->place[0]] ^ table->words[slot->place[1]] ^
+           table->words[slot->place[2]] ^ slot->fingerprint;
+}
+
+static inline int is_value(uint32_t entry) { return entry < ((uint32_t)1 << VALUE_BITS); }
+
+/* --- ngrams.py ---------------------------------------------------------------------------- */
+
+enum { ORDER = 5, BACKOFF_BITS = 8, BACKOFF_MASK = 255, LOSS_MASK = 1023 };
+
+typedef struct {
+    Table table;
+    uint64_t size;           /* of the alphabet */
+    const uint64_t *salts;   /* by order, 0 to ORDER */
+    const float *log_prob;   /* of each id, out of context */
+    const float *back_off;   /* of each id, as a context */
+    const float *loss_of;    /* of 1,024 steps */
+    const float *backoff_of; /* of 256 steps */
+} Ngrams;
+
+static inline float own(const Ngrams *model, uint32_t entry) {
+    return model->loss_of[(entry >> BACKOFF_BITS) & LOSS_MASK];
+}
+
+/* What is known of the n-grams of one order that end at each position of a block; [0] is the
+   position before it. */
+typedef struct {
+    uint8_t known[BLOCK + 1];
+    float backoff[BLOCK + 1];
+    uint64_t key[BLOCK + 1];
+} Known;
+
+static void score_block(const Ngrams *model, const uint16_t *ids, int64_t n, int64_t in_row,
+                        int64_t width, int previous, Known *orders, float *scores) {
+    Slot slot[BLOCK];
+    int16_t at[BLOCK];
+    uint8_t opens[BLOCK];
+    Known *pairs = &orders[2];
+    int64_t i, waiting;
+
+    for (i = 0; i < n; i++) {
+        uint64_t key = 0;
+        opens[i] = in_row == 0;
+        if (++in_row == width) in_row = 0;
+        if (!opens[i]) key = (uint64_t)(i ? ids[i - 1] : previous) * model->size + ids[i];
+        pairs->key[i + 1] = key;
+        slot[i] = slot_of(&model->table, key ^ model->salts[2]);
+        prefetch(&model->table, &slot[i]);
+    }
+    for (i = 0; i < n; i++) {
+        uint32_t entry = entry_of(&model->table, &slot[i]);
+        int found = !opens[i] && is_value(entry);
+        pairs->known[i + 1] = (uint8_t)found;
+        pairs->backoff[i + 1] = model->backoff_of[entry & BACKOFF_MASK];
+        if (found)
+            scores[i] = own(model, entry);
+        else if (opens[i])
+            scores[i] = model->log_prob[ids[i]];
+        else
+            scores[i] = model->log_prob[ids[i]] + model->back_off[i ? ids[i - 1] : previous];
+    }
+    for (int order = 3; order <= ORDER; order++) {
+        Known *shorter = &orders[order - 1], *longer = &orders[order];
+        waiting = 0;
+        for (i = 0; i < n; i++) {
+            longer->known[i + 1] = 0;
+            if (opens[i] || !shorter->known[i]) continue;
+            scores[i] += shorter->backoff[i];
+            if (!shorter->known[i + 1]) continue;
+            longer->key[i + 1] = shorter->key[i] * model->size + ids[i];
+            slot[waiting] = slot_of(&model->table, longer->key[i + 1] ^ model->salts[order]);
+            prefetch(&model->table, &slot[waiting]);
+            at[waiting++] = (int16_t)i;
+        }
+        for (int64_t w = 0; w < waiting; w++) {
+            uint32_t entry = entry_of(&model->table, &slot[w]);
+            if (!is_value(entry)) continue;
+            i = at[w];
+            scores[i] = own(model, entry);
+            longer->known[i + 1] = 1;
+            longer->backoff[i + 1] = model->backoff_of[entry & BACKOFF_MASK];
+        }
+    }
+}
+
+/* Log probability of each of n ids, in rows of ``width``, given those before it in its row. */
+EXPORT void log_probs(const Ngrams *model, const uint16_t *ids, int64_t n, int64_t width,
+                      float *scores) {
+    Known orders[ORDER + 1];
+    int previous = 0;
+    int order;
+    for (order = 2; order <= ORDER; order++) orders[order].known[0] = 0;
+    for (int64_t start = 0; start < n; start += BLOCK) {
+        int64_t size = n - start < BLOCK ? n - start : BLOCK;
+        score_block(model, ids + start, size, start % width, width, previous, orders,
+                    scores + start);
+        previous = ids[start + size - 1];
+        for (order = 2; order <= ORDER; order++) {
+            orders[order].known[0] = orders[order].known[size];
+            orders[order].backoff[0] = orders[order].backoff[size];
+            orders[order].key[0] = orders[order].key[size];
+        }
+    }
+}
+
+static inline float pair_log_prob(const Ngrams *model, const Slot *slot, int first, int second) {
+    uint32_t entry = entry_of(&model->table, slot);
+    return is_value(entry) ? own(model, entry) : model->log_prob[second] + model->back_off[first];
+}
+
+static inline Slot pair_slot(const Ngrams *model, int first, int second) {
+    return slot_of(&model->table,
+                   ((uint64_t)first * model->size + (uint64_t)second) ^ model->salts[2]);
+}
+
+/* --- channel.py --------------------------------------------------------------------------- */
+
+enum { MAX_LENGTH = 6, BITMAP_BITS = 20 };
+
+typedef struct {
+    Table words;
+    const uint8_t *lengths_of; /* by slot of two characters: a bit for each length of a term */
+    int64_t n_terms;
+    const int64_t *length;     /* of each term, like the next three */
+    const uint16_t *ids;       /* (n_terms, MAX_LENGTH) */
+    const uint16_t *last;
+    const float *frequency;
+    const int64_t *pair_start; /* n_terms + 1 */
+    const int64_t *original;   /* of each pair, like the next two */
+    const float *log_prior;
+    const uint8_t *is_listed;
+} Channel;
+
+static inline uint64_t rolled(uint64_t key, uint16_t id) {
+    return (key + id + 1) * 0x9FB21C651E98DF25u;
+}
+
+/* Occurrences of terms that start at one of n places (NULL: anywhere), MAX_LENGTH each at most;
+   returns how many. */
+EXPORT int64_t matches(const Channel *channel, const uint16_t *ids, int64_t n_ids,
+                       const int64_t *places, int64_t n, int64_t *start, int64_t *term) {
+    Slot slot[BLOCK * MAX_LENGTH];
+    int64_t at[BLOCK * MAX_LENGTH];
+    uint8_t of_length[BLOCK * MAX_LENGTH];
+    uint32_t first_two[BLOCK];
+    int64_t found = 0;
+    for (int64_t block = 0; block < n; block += BLOCK) {
+        int64_t size = n - block < BLOCK ? n - block : BLOCK, waiting = 0;
+        for (int64_t i = 0; i < size; i++) {
+            int64_t place = places ? places[block + i] : block + i;
+            uint64_t key = rolled(0, ids[place]);
+            if (place + 1 < n_ids) key = rolled(key, ids[place + 1]);
+            first_two[i] = (uint32_t)(key >> (64 - BITMAP_BITS));
+            PREFETCH(channel->lengths_of + first_two[i]);
+        }
+        for (int64_t i = 0; i < size; i++) {
+            int64_t place = places ? places[block + i] : block + i;
+            unsigned lengths = channel->lengths_of[first_two[i]] | 2u;
+            uint64_t key = 0;
+            for (int n_chars = 1; n_chars <= MAX_LENGTH && place + n_chars <= n_ids; n_chars++) {
+                key = rolled(key, ids[place + n_chars - 1]);
+                if (!(lengths >> n_chars & 1)) continue;
+                slot[waiting] = slot_of(&channel->words, key ^ (uint64_t)n_chars);
+                prefetch(&channel->words, &slot[waiting]);
+                at[waiting] = place;
+                of_length[waiting++] = (uint8_t)n_chars;
+            }
+        }
+        for (int64_t w = 0; w < waiting; w++) {
+            uint32_t number = entry_of(&channel->words, &slot[w]);
+            if (!is_value(number) || number >= channel->n_terms) continue;
+            if (channel->length[number] != of_length[w]) continue;
+            if (memcmp(channel->ids + number * MAX_LENGTH, ids + at[w],
+                       of_length[w] * sizeof(uint16_t)))
+                continue;
+            start[found] = at[w];
+            term[found++] = number;
+        }
+    }
+    return found;
+}
+
+/* --- sites.py ----------------------------------------------------------------------------- */
+
+enum { CONTEXT = ORDER - 1, MOST_TRIED = 6 };
+
+static const float FAR_BEHIND = 10.0f;
+
+static float joint(const Ngrams *model, const Channel *channel, const Slot *left_slot,
+                   const Slot *right_slot, int before, int64_t term, int behind) {
+    int first = channel->ids[term * MAX_LENGTH];
+    float left = pair_log_prob(model, left_slot, before, first) - model->log_prob[first];
+    float right = pair_log_prob(model, right_slot, channel->last[term], behind);
+    return left + right + channel->frequency[term];
+}
+
+/* For each of n sites: whether it is hopeful; and of all hopeful ones the promising candidates, in
+   order: the site's number among the hopeful ones, and the pair. Returns how many; no site has more
+   than MOST_TRIED. */
+EXPORT int64_t promising(const Ngrams *model, const Channel *channel, const uint16_t *ids,
+                         const int64_t *start, const int64_t *end, const int64_t *term, int64_t n,
+                         const uint8_t *suspected, float hopeless, uint8_t *hopeful, int64_t *site,
+                         int64_t *pair) {
+    Slot left[BLOCK], right[BLOCK];
+    float guess[BLOCK];
+    int64_t number[BLOCK];
+    int64_t found = 0, hopes = 0;
+    for (int64_t s = 0; s < n; s++) {
+        int before = ids[start[s] - 1], behind = ids[end[s]];
+        int64_t own_term = term[s], kept = 0;
+        int unlisted_too = !suspected || suspected[s];
+        float stands, best;
+        left[0] = pair_slot(model, before, channel->ids[own_term * MAX_LENGTH]);
+        right[0] = pair_slot(model, channel->last[own_term], behind);
+        stands = joint(model, channel, &left[0], &right[0], before, own_term, behind);
+        for (int64_t p = channel->pair_start[own_term]; p < channel->pair_start[own_term + 1];
+             p++) {
+            int64_t other = channel->original[p];
+            if (!unlisted_too && !channel->is_listed[p]) continue;
+            if (kept == BLOCK) return -1; /* more pairs than any surface has: the caller's part */
+            left[kept] = pair_slot(model, before, channel->ids[other * MAX_LENGTH]);
+            right[kept] = pair_slot(model, channel->last[other], behind);
+            prefetch(&model->table, &left[kept]);
+            prefetch(&model->table, &right[kept]);
+            number[kept++] = p;
+        }
+        for (int64_t i = 0; i < kept; i++) {
+            int64_t p = number[i];
+            guess[i] = joint(model, channel, &left[i], &right[i], before, channel->original[p],
+                             behind) -
+                       stands + channel->log_prior[p];
+        }
+        best = guess[0];
+        for (int64_t i = 1; i < kept; i++)
+            if (guess[i] > best) best = guess[i];
+        hopeful[s] = best >= hopeless;
+        if (!hopeful[s]) continue;
+        for (int64_t i = 0; i < kept; i++) {
+            int64_t better = 0;
+            if (!(guess[i] >= best - FAR_BEHIND)) continue;
+            for (int64_t j = 0; j < kept && better < MOST_TRIED; j++)
+                better += best - guess[j] < best - guess[i] ||
+                          (j < i && best - guess[j] == best - guess[i]);
+            if (better >= MOST_TRIED) continue;
+            site[found] = hopes;
+            pair[found++] = number[i];
+        }
+        hopes++;
+    }
+    return found;
+}
+
+/* Of n originals of ``length`` characters, each in the place of a site: log probability of its own
+   characters, and of the CONTEXT characters behind it. ``rows`` holds BLOCK rows of scores' ids. */
+EXPORT void windows(const Ngrams *model, const uint16_t *ids, const int64_t *start,
+                    const int64_t *end, const uint16_t *originals, int64_t n, int64_t length,
+                    float *inside, float *behind) {
+    enum { ROWS = 64, WIDTH = MAX_LENGTH + 2 * CONTEXT };
+    uint16_t rows[ROWS * WIDTH];
+    float scores[ROWS * WIDTH];
+    int64_t width = length + 2 * CONTEXT;
+    for (int64_t block = 0; block < n; block += ROWS) {
+        int64_t size = n - block < ROWS ? n - block : ROWS;
+        for (int64_t r = 0; r < size; r++) {
+            uint16_t *row = rows + r * width;
+            int64_t from = start[block + r];
+            for (int64_t i = 0; i < CONTEXT; i++) {
+                int64_t place = from - CONTEXT + i;
+                row[i] = ids[place < 0 ? 0 : place];
+            }
+            memcpy(row + CONTEXT, originals + (block + r) * MAX_LENGTH,
+                   (size_t)length * sizeof(uint16_t));
+            memcpy(row + CONTEXT + length, ids + end[block + r], CONTEXT * sizeof(uint16_t));
+        }
+        log_probs(model, rows, size * width, width, scores);
+        for (int64_t r = 0; r < size; r++) {
+            const float *score = scores + r * width + CONTEXT;
+            float within = 0, after = 0;
+            for (int64_t i = 0; i < length; i++) within += score[i];
+            for (int64_t i = 0; i < CONTEXT; i++) after += score[length + i];
+            inside[block + r] = within;
+            behind[block + r] = after;
+        }
+    }
+}
+
+/* --- trees.py ----------------------------------------------------------------------------- */
+
+/* Sum of the leaves of every tree for each of n rows of ``columns`` features. */
+EXPORT FOR_EACH_PROCESSOR void log_odds(const int16_t *feature, const float *threshold,
+                                        const float *value, int64_t n_trees, int64_t depth,
+                                        const float *rows, int64_t n, int64_t columns,
+                                        float *score) {
+    enum { ROWS = 128, MOST_COLUMNS = 128 };
+    float column[MOST_COLUMNS][ROWS];
+    int32_t leaf[ROWS];
+    memset(column, 0, sizeof column); /* of the last block only a part is filled */
+    for (int64_t block = 0; block < n; block += ROWS) {
+        int64_t size = n - block < ROWS ? n - block : ROWS;
+        for (int64_t r = 0; r < size; r++)
+            for (int64_t c = 0; c < columns; c++)
+                column[c][r] = rows[(block + r) * columns + c];
+        for (int64_t r = 0; r < size; r++) score[block + r] = 0;
+        for (int64_t tree = 0; tree < n_trees; tree++) {
+            const float *of_leaf = value + (tree << depth);
+            for (int64_t r = 0; r < ROWS; r++) leaf[r] = 0;
+            for (int64_t level = 0; level < depth; level++) {
+                const float *asked = column[feature[tree * depth + level]];
+                float limit = threshold[tree * depth + level];
+                for (int64_t r = 0; r < ROWS; r++) leaf[r] = 2 * leaf[r] + (asked[r] > limit);
+            }
+            for (int64_t r = 0; r < size; r++) score[block + r] += of_leaf[leaf[r]];
+        }
+    }
+}
