@@ -73,14 +73,28 @@ class Flag(NamedTuple):
     evidence: Evidence
 
 
-class Verdict(NamedTuple):
-    """What a detector says of one document: disjoint flags in order, and log odds that it is spun.
+class Loss(NamedTuple):
+    """What a text costs a language model: minus log probability, summed over its characters."""
 
-    ``spun_log_odds`` is None from a detector that has no opinion on whole documents.
+    steps: int
+    """In whole steps of 1/1024 nat: their sum does not depend on the order of addition."""
+    characters: int
+    """Those that are not white space."""
+
+    def plus(self, other: "Loss") -> "Loss":
+        return Loss(self.steps + other.steps, self.characters + other.characters)
+
+
+class Verdict(NamedTuple):
+    """What a detector says of one document: disjoint flags in order, and what it makes of the
+    whole.
     """
 
     flags: list[Flag]
-    spun_log_odds: float | None
+    spun_log_odds: float | None = None
+    """That the document is spun; None from a detector that has no opinion on that."""
+    loss: Loss = Loss(0, 0)
+    """None of it from a detector that asks no language model."""
 
 
 class Alignment:

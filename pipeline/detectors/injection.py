@@ -5,8 +5,9 @@ from pathlib import Path
 
 from pipeline.config import Config
 from pipeline.model import scorer
-from pipeline.model.insertions import FEATURES, Suspect, suspects
+from pipeline.model.insertions import FEATURES, Suspect, may_advertise, suspects
 from pipeline.model.odds import probability
+from pipeline.model.scorer import Scorer
 from pipeline.spans import Evidence, Flag, Verdict
 
 NAME = "injection"
@@ -17,16 +18,16 @@ def detect(texts: Sequence[str], config: Config) -> list[Verdict]:
     there before is nothing.
     """
     model = scorer.load(Path(config.model))
-    verdicts = []
-    for text in texts:
-        ids = model.ngrams.alphabet.ids(text)
-        found = suspects(text, ids, model.ngrams)
-        flags = [
-            _flag(text, one, float(probability(one.evidence @ model.inserted))) for one in found
-        ]
-        kept = [flag for flag in flags if flag.probability >= config.keep_probability]
-        verdicts.append(Verdict(kept, None))
-    return verdicts
+    return [
+        Verdict(_flags(text, model, config.keep_probability) if at_sight else [])
+        for text, at_sight in zip(texts, may_advertise(texts).tolist(), strict=True)
+    ]
+
+
+def _flags(text: str, model: Scorer, at_least: float) -> list[Flag]:
+    found = suspects(text, model.ngrams.alphabet.ids(text), model.ngrams)
+    flags = [_flag(text, one, float(probability(one.evidence @ model.inserted))) for one in found]
+    return [flag for flag in flags if flag.probability >= at_least]
 
 
 def _flag(text: str, found: Suspect, chance: float) -> Flag:

@@ -14,7 +14,7 @@ from pipeline.config import Config
 from pipeline.model import scorer
 from pipeline.model.arrays import Floats, Ints
 from pipeline.model.scorer import Found, Judged, Scorer
-from pipeline.spans import Evidence, Flag, Suggestion, Verdict
+from pipeline.spans import Evidence, Flag, Loss, Suggestion, Verdict
 
 NAME = "substitution"
 
@@ -46,15 +46,17 @@ def judge_with(model: Scorer, texts: Sequence[str], config: Config) -> list[Verd
     """The same with a model in hand."""
     flags: list[list[Flag]] = [[] for _ in texts]
     odds: list[list[tuple[float, int]]] = [[] for _ in texts]
+    loss = [Loss(0, 0)] * len(texts)
     for batch in _batches(_pieces(texts)):
         judged = model.judge([text for _, _, text in batch])
-        for (number, _, text), spun in zip(batch, judged.spun, strict=True):
+        for (number, _, text), spun, cost in zip(batch, judged.spun, judged.loss, strict=True):
             odds[number].append((float(spun), len(text)))
+            loss[number] = loss[number].plus(cost)
         if judged.read is None:
             continue
         for document, flag in _flags(model, judged, batch, config.keep_probability):
             flags[document].append(flag)
-    return [Verdict(*pair) for pair in zip(flags, map(_whole, odds), strict=True)]
+    return [Verdict(*of_one) for of_one in zip(flags, map(_whole, odds), loss, strict=True)]
 
 
 def _whole(parts: list[tuple[float, int]]) -> float:

@@ -167,7 +167,7 @@ def detect(texts: Sequence[str], config: Config) -> list[Verdict]:
     >>> [(f.surface, f.suggestion) for f in detect(["他报名參加了比赛。"], Config())[0].flags]
     [('參', '参')]
     """
-    return [Verdict(_flags(text, config.keep_probability), None) for text in texts]
+    return [Verdict(_flags(text, config.keep_probability)) for text in texts]
 
 
 def _flags(text: str, at_least: float) -> list[Flag]:

@@ -6,13 +6,15 @@ insertions that it learned from are made of the same terms, and it finds them wh
 """
 
 import re
+import sys
+from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 
 from pipeline import lexicon
-from pipeline.model.arrays import Doubles, Ids
+from pipeline.model.arrays import Bools, Doubles, Ids, Keys
 from pipeline.model.ngrams import ORDER, NgramModel
 
 FEATURES = (
@@ -53,6 +55,31 @@ def _patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
     term = "|".join(map(re.escape, terms))
     beside = "|".join([*map(re.escape, filler), r"(?:19|20)\d\d年?", r"[A-Za-z0-9_\-]{1,12}"])
     return re.compile(term), re.compile(f"({term})|{beside}")
+
+
+@cache
+def _openings() -> tuple[Bools, Keys]:
+    """Which code points begin a term, and the first two of every term as one number, sorted."""
+    terms = [term for term, kind in lexicon.entries("advertising") if kind != "filler"]
+    begins = np.zeros(sys.maxunicode + 1, dtype=np.bool_)
+    begins[[ord(term[0]) for term in terms]] = True
+    pairs = sorted({ord(term[0]) << 32 | ord(term[1]) for term in terms})
+    return begins, np.array(pairs, dtype=np.uint64)
+
+
+def may_advertise(texts: Sequence[str]) -> Bools:
+    """Which texts hold the first two characters of an advertiser's term: of all others nothing is
+    to be said, and they are nearly all.
+    """
+    begins, pairs = _openings()
+    codes = np.frombuffer("\n".join([*texts, ""]).encode("utf-32-le", "surrogatepass"), np.uint32)
+    at = np.flatnonzero(begins[codes[:-1]])
+    two = codes[at].astype(np.uint64) << np.uint64(32) | codes[at + 1]
+    at = at[pairs[np.minimum(np.searchsorted(pairs, two), len(pairs) - 1)] == two]
+    starts = np.cumsum([0, *(len(text) + 1 for text in texts)])
+    may = np.zeros(len(texts), dtype=np.bool_)
+    may[np.searchsorted(starts, at, side="right") - 1] = True
+    return may
 
 
 def suspects(text: str, ids: Ids, model: NgramModel) -> list[Suspect]:

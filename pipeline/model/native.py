@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.model.arrays import Bools, Floats, Ids, Ints, Words
+from pipeline.model.arrays import Bools, Floats, Ids, Ints
 
 INTERFACE = 1
 """Of the functions and structs below. A library that was built from another `kernels.c` is left
@@ -21,9 +21,11 @@ alone."""
 
 _POINTER, _INT = ctypes.c_void_p, ctypes.c_int64
 
-_MOST_MATCHES = 6
-"""Terms that may start at one place: one of each length."""
-_MOST_TRIED = 6
+MAX_LENGTH = 6
+"""`channel.MAX_LENGTH`: at one place may start a term of each length."""
+MOST_COLUMNS = 128
+"""Features that trees may ask about."""
+MOST_TRIED = 6
 """`sites.MOST_TRIED`."""
 
 _ARGUMENTS: Mapping[str, tuple[Any, ...]] = {
@@ -133,7 +135,7 @@ def matches(channel: Held, ids: Ids, places: Ints | None) -> tuple[Ints, Ints]:
     ids = np.ascontiguousarray(ids, dtype=np.uint16)
     at = None if places is None else np.ascontiguousarray(places, dtype=np.int64)
     n = len(ids) if at is None else len(at)
-    start, term = (np.empty(n * _MOST_MATCHES, dtype=np.int64) for _ in range(2))
+    start, term = (np.empty(n * MAX_LENGTH, dtype=np.int64) for _ in range(2))
     found = _library().matches(
         channel.address,
         address(ids),
@@ -160,7 +162,7 @@ def promising(
     marked = None if suspected is None else np.ascontiguousarray(suspected)
     n = len(start)
     hopeful = np.empty(n, dtype=np.bool_)
-    site, pair = (np.empty(n * _MOST_TRIED, dtype=np.int64) for _ in range(2))
+    site, pair = (np.empty(n * MOST_TRIED, dtype=np.int64) for _ in range(2))
     found = _library().promising(
         model.address,
         channel.address,
@@ -175,6 +177,8 @@ def promising(
         address(site),
         address(pair),
     )
+    if found < 0:
+        raise ValueError("a surface has more than 1,024 originals")
     return hopeful, site[:found].copy(), pair[:found].copy()
 
 
@@ -202,6 +206,10 @@ def windows(
 
 def tree_log_odds(feature: Any, threshold: Floats, value: Floats, rows: Floats) -> Floats:
     """`Trees.log_odds`."""
+    if rows.shape[1] > MOST_COLUMNS:
+        raise ValueError(f"{rows.shape[1]} features are more than {MOST_COLUMNS}")
+    feature = np.ascontiguousarray(feature, dtype=np.int16)
+    threshold, value = (np.ascontiguousarray(a, dtype=np.float32) for a in (threshold, value))
     rows = np.ascontiguousarray(rows, dtype=np.float32)
     score = np.empty(len(rows), dtype=np.float32)
     n_trees, depth = feature.shape

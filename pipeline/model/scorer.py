@@ -21,6 +21,7 @@ from pipeline.model.channel import LISTED, Channel
 from pipeline.model.ngrams import NgramModel
 from pipeline.model.ngrams import load as load_ngrams
 from pipeline.model.odds import probability
+from pipeline.model.perplexity import losses
 from pipeline.model.posterior import Posterior
 from pipeline.model.sites import (
     HOPELESS,
@@ -30,10 +31,12 @@ from pipeline.model.sites import (
     batch_of,
     candidates,
     find_sites,
+    in_parts,
     worth_judging,
 )
 from pipeline.model.tagger import HEADS, Tagger
 from pipeline.model.trees import Trees
+from pipeline.spans import Loss
 
 FORMAT = 4
 """Raised with every change after which the files of an older model no longer fit the code."""
@@ -89,6 +92,8 @@ class Judged(NamedTuple):
     """The same as probabilities."""
     spun: Doubles
     """Of each text, the log odds that it is spun."""
+    loss: list[Loss]
+    """Of each text."""
 
 
 def find(model: NgramModel, channel: Channel, texts: list[str], tags: Floats) -> Found:
@@ -106,10 +111,10 @@ def find(model: NgramModel, channel: Channel, texts: list[str], tags: Floats) ->
     return found._replace(features=rows)
 
 
-def glance(model: NgramModel, listed: Channel, texts: list[str]) -> tuple[Found, Doubles]:
+def glance(
+    model: NgramModel, listed: Channel, batch: Batch, log_probs: Floats
+) -> tuple[Found, Doubles]:
     """The odd sites that a list knows, and what the language model says of each text."""
-    batch = batch_of(model, texts)
-    log_probs = model.log_probs(batch.ids)
     near = np.zeros(len(log_probs), dtype=np.bool_)
     odd = np.flatnonzero(log_probs < f.ODD)
     for step in range(3):
@@ -199,28 +204,31 @@ class Scorer(NamedTuple):
     """Weights of `insertions.FEATURES`: log odds that a string was inserted."""
 
     def judge(self, texts: list[str]) -> Judged:
-        suspicion = self.suspicions(texts)
+        batch = batch_of(self.ngrams, texts)
+        log_probs = self.ngrams.log_probs(batch.ids)
+        loss = losses(batch, log_probs)
+        suspicion = self.suspicions(batch, log_probs)
         read = np.flatnonzero(suspicion >= self.gate)
         spun = np.minimum(suspicion, self.gate) - 10.0
         if not len(read):
             none = np.zeros(0, dtype=np.float32)
-            return Judged(None, read, none, none, spun)
+            return Judged(None, read, none, none, spun, loss)
         found = self.read([texts[i] for i in read])
         log_odds = found.alone
         for trees in (self.together, self.again):
             log_odds = trees.log_odds(in_context(found, log_odds))
         p = probability(log_odds)
         spun[read] = np.maximum(document_rows(found, p) @ self.page, spun[read])
-        return Judged(found, read, log_odds, p.astype(np.float32), spun)
+        return Judged(found, read, log_odds, p.astype(np.float32), spun, loss)
 
-    def suspicions(self, texts: list[str]) -> Doubles:
+    def suspicions(self, batch: Batch, log_probs: Floats) -> Doubles:
         """Log odds at first sight that each text is spun; of a long one, the mean of its parts."""
-        parts, first = _parts(texts)
-        found, of_text = glance(self.ngrams, self.listed, parts)
+        parts, first = in_parts(batch, AT_SIGHT)
+        found, of_text = glance(self.ngrams, self.listed, parts, log_probs)
         p = probability(self.glance.log_odds(found.features))
         odds = self.suspicion.log_odds(glance_rows(found, p, of_text)).astype(np.float64)
-        counts = np.diff(np.append(first, len(parts)))
-        return np.add.reduceat(odds, first) / counts if texts else odds
+        counts = np.diff(np.append(first, len(odds)))
+        return np.add.reduceat(odds, first) / counts if len(first) else odds
 
     @property
     def listed(self) -> Channel:
@@ -302,17 +310,6 @@ def document_rows(read: Read, p: Doubles) -> Doubles:
         *read.found.kind.T,
     ]
     return np.concatenate([np.stack(more, axis=1), rows], axis=1)
-
-
-def _parts(texts: list[str]) -> tuple[list[str], Ints]:
-    """Every text in equal parts of AT_SIGHT characters at most, and where those of each begin."""
-    parts: list[str] = []
-    first = []
-    for text in texts:
-        first.append(len(parts))
-        size = -(-len(text) // max(1, -(-len(text) // AT_SIGHT)))
-        parts += [text[at : at + size] for at in range(0, len(text), size)] if text else [text]
-    return parts, np.array(first, dtype=np.int64)
 
 
 @lru_cache(maxsize=4)

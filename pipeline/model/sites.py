@@ -95,6 +95,23 @@ def batch_of(model: NgramModel, texts: list[str]) -> Batch:
     return Batch(ids, starts, starts + lengths)
 
 
+def in_parts(batch: Batch, most: int) -> tuple[Batch, Ints]:
+    """The same ids with every text in equal parts of at most so many characters; and the number of
+    the first part of each text.
+    """
+    lengths = batch.ends - batch.starts
+    counts = np.maximum(1, -(-lengths // most))
+    size = np.repeat(-(-lengths // counts), counts)
+    first = np.cumsum(counts) - counts
+    number = np.arange(len(size)) - np.repeat(first, counts)
+    starts, last = np.repeat(batch.starts, counts), np.repeat(batch.ends, counts)
+    return Batch(
+        batch.ids,
+        np.minimum(starts + number * size, last),
+        np.minimum(starts + (number + 1) * size, last),
+    ), first
+
+
 def find_sites(batch: Batch, log_probs: Floats, starts: Ints, terms: Ints, lengths: Ints) -> Sites:
     ends = starts + lengths
     padded = np.concatenate([log_probs, np.zeros(MAX_LENGTH + CONTEXT, np.float32)])

@@ -1,7 +1,7 @@
 """flag: what was probably substituted, where, how sure, and what stood there."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from functools import reduce
 from typing import NamedTuple
 
 import numpy as np
@@ -10,11 +10,10 @@ import pyarrow as pa
 from pipeline.config import Config
 from pipeline.detectors import DETECTORS, Detector
 from pipeline.hanzi import count_han
-from pipeline.model.ngrams import load
 from pipeline.model.odds import probability
-from pipeline.model.perplexity import perplexities
+from pipeline.model.perplexity import perplexity
 from pipeline.schema import STAGE_COLUMNS
-from pipeline.spans import Flag, Verdict
+from pipeline.spans import Flag, Loss, Verdict
 
 SCHEMA = STAGE_COLUMNS["flag"]
 DEFAULTS = Config()
@@ -26,6 +25,8 @@ class Flagged(NamedTuple):
     flags: list[Flag]
     spin_rate: float
     spun_probability: float
+    perplexity: float | None
+    """To the model's language model (`model.perplexity`)."""
 
 
 def flag(text: str, config: Config = DEFAULTS) -> list[Flag]:
@@ -52,7 +53,9 @@ def _merged(text: str, verdicts: list[Verdict]) -> Flagged:
     odds = [v.spun_log_odds for v in verdicts if v.spun_log_odds is not None]
     expected = sum(f.probability * (f.end - f.start) for f in flags)
     spun = probability(max(odds, default=-20.0))
-    return Flagged(flags, min(1.0, expected / max(1, count_han(text))), float(spun))
+    loss = reduce(Loss.plus, (v.loss for v in verdicts), Loss(0, 0))
+    rate = min(1.0, expected / max(1, count_han(text)))
+    return Flagged(flags, rate, float(spun), perplexity(loss))
 
 
 def _disjoint(flags: list[Flag]) -> list[Flag]:
@@ -70,7 +73,6 @@ def _disjoint(flags: list[Flag]) -> list[Flag]:
 def run(docs: pa.RecordBatch, config: Config) -> pa.RecordBatch:
     """The columns of `flag` for a batch with the column ``text``."""
     flagged = flag_all(docs.column("text").to_pylist(), config)
-    fit = perplexities(load(Path(config.model)), docs.column("text").to_pylist())
     counts = [_count(one.flags, config.flag_probability) for one in flagged]
     return pa.record_batch(
         [
@@ -78,7 +80,7 @@ def run(docs: pa.RecordBatch, config: Config) -> pa.RecordBatch:
             pa.array(counts, pa.int32()),
             pa.array([one.spin_rate for one in flagged], pa.float32()),
             pa.array([one.spun_probability for one in flagged], pa.float32()),
-            pa.array(fit, pa.float32()),
+            pa.array([one.perplexity for one in flagged], pa.float32()),
         ],
         schema=SCHEMA,
     )

@@ -174,7 +174,7 @@ def _fit_glance(
 ) -> tuple[Trees, Trees, float]:
     """The trees of the first look, those that make a suspicion of what they see, and the gate."""
     listed = known.restricted(known.family & LISTED > 0)
-    looks = [glance(one.ngrams, listed, [page.text for page in one.pages]) for one in batches]
+    looks = [_glanced(one, listed) for one in batches]
     found = [one for one, _ in looks]
     rows = np.concatenate([one.features for one in found])
     labels = [_labels(one, batch.pages) for one, batch in zip(found, batches, strict=True)]
@@ -200,6 +200,11 @@ def _fit_glance(
     passing = (scores[is_spun] >= gate).mean()
     log.info("the gate at %.2f lets %.4f of the spun pages through", gate, passing)
     return trees, suspicion, gate
+
+
+def _glanced(one: Readership, listed: Channel) -> tuple[Found, Doubles]:
+    batch = batch_of(one.ngrams, [page.text for page in one.pages])
+    return glance(one.ngrams, listed, batch, one.ngrams.log_probs(batch.ids))
 
 
 def _read(known: Channel, tagger: Tagger, readership: Readership) -> _Reading:

@@ -7,6 +7,7 @@ import pytest
 
 from pipeline.config import SHIPPED_MODEL
 from pipeline.model import scorer
+from pipeline.model.sites import batch_of, in_parts
 
 TEXT = "这种情势主义害逝世人,严峻违反了初衷。"
 
@@ -22,13 +23,17 @@ def test_probability_is_that_of_the_second_pass(model):
 
 
 def test_a_long_text_is_as_suspicious_as_its_parts_are_on_average(model):
-    text = TEXT * 200
-    parts, first = scorer._parts([text, "", TEXT])
-    assert "".join(parts) == text + TEXT
-    assert max(map(len, parts)) <= scorer.AT_SIGHT
-    assert parts[first[1]] == ""
-    own = model.suspicions(parts)
-    found = model.suspicions([text, "", TEXT])
+    texts = [TEXT * 200, "", TEXT]
+    batch = batch_of(model.ngrams, texts)
+    parts, first = in_parts(batch, scorer.AT_SIGHT)
+    sizes = parts.ends - parts.starts
+    assert sizes.max() <= scorer.AT_SIGHT
+    assert np.add.reduceat(sizes, first).tolist() == [len(text) for text in texts]
+    assert (parts.starts[first] == batch.starts).all()
+    assert (parts.starts[1:] >= parts.ends[:-1]).all()
+    log_probs = model.ngrams.log_probs(batch.ids)
+    own = model.suspicions(parts, log_probs)
+    found = model.suspicions(batch, log_probs)
     assert np.allclose(found, [own[: first[1]].mean(), own[first[1]], own[first[2]]])
 
 

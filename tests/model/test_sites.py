@@ -101,7 +101,9 @@ def test_unlisted_originals_are_tried_only_where_the_tagger_suspects(ngrams):
 
 
 def test_a_glance_sees_no_more_than_a_reading(ngrams, found):
-    seen, of_text = glance(ngrams, Channel.of_pairs(ngrams, PAIRS), TEXTS)
+    batch = batch_of(ngrams, TEXTS)
+    known = Channel.of_pairs(ngrams, PAIRS)
+    seen, of_text = glance(ngrams, known, batch, ngrams.log_probs(batch.ids))
     assert set(seen.sites.start.tolist()) <= set(found.sites.start.tolist())
     assert of_text.shape == (len(TEXTS), 9)
     assert np.isfinite(of_text).all()

@@ -1,0 +1,132 @@
+"""The compiled loops beside the Python that they stand for: the same bits."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.config import SHIPPED_MODEL
+from pipeline.model import channel, native, ngrams, scorer, sites, static_table
+from pipeline.model.trees import Trees
+
+pytestmark = pytest.mark.skipif(native.library is None, reason="no C compiler: nothing was built")
+
+SPUN = "这种情势主义害逝世人，严峻违反了初衷。大家都以为，必需进步熟悉。"
+TEXTS = st.lists(
+    st.one_of(
+        st.text(
+            "的一是了我不人在他有这个上们来到时大地为子中情势主义逝世进步，。\nA1𠀀 ", max_size=60
+        ),
+        st.just(SPUN),
+        st.just(SPUN * 40),
+    ),
+    max_size=6,
+)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return scorer.load(SHIPPED_MODEL)
+
+
+def both(call):
+    """What it returns with the library and without."""
+    fast = call()
+    kept, native.library = native.library, None
+    try:
+        return fast, call()
+    finally:
+        native.library = kept
+
+
+def arrays(value):
+    """All arrays within a nest of tuples."""
+    if isinstance(value, np.ndarray):
+        yield value
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from arrays(item)
+
+
+def assert_same(fast, slow):
+    fast, slow = list(arrays(fast)), list(arrays(slow))
+    assert len(fast) == len(slow)
+    assert fast
+    for one, other in zip(fast, slow, strict=True):
+        assert np.array_equal(one, other)
+        assert one.dtype == other.dtype
+
+
+@settings(deadline=None, max_examples=60)
+@given(texts=TEXTS)
+def test_verdicts_are_the_same_with_and_without(model, texts):
+    assert_same(*both(lambda: model.judge(texts)))
+    batch = scorer.batch_of(model.ngrams, [*texts, SPUN])
+    tags = scorer.tags_of(model.tagger, batch)
+    assert_same(*both(lambda: scorer.find(model.ngrams, model.channel, [*texts, SPUN], tags)))
+
+
+@settings(deadline=None, max_examples=60)
+@given(rows=st.integers(1, 3000), width=st.integers(1, 40), seed=st.integers(0, 99))
+def test_log_probs_of_rows_of_any_width(model, rows, width, seed):
+    ids = model.ngrams.alphabet.ids(SPUN)
+    at = np.random.default_rng(seed).integers(0, len(ids) - 4, (rows, 1 + width // 4))
+    stretches = ids[at[:, :, None] + np.arange(4)].reshape(rows, -1)[:, :width]
+    assert_same(*both(lambda: model.ngrams.log_probs(stretches)))
+
+
+@pytest.mark.parametrize("size", [0, 1, 1023, 1024, 1025, 5000])
+def test_log_probs_across_the_edges_of_blocks(model, size):
+    ids = np.resize(model.ngrams.alphabet.ids(SPUN), size)
+    assert_same(*both(lambda: model.ngrams.log_probs(ids)))
+
+
+@pytest.mark.parametrize("places", [None, [], [0, 3, 31, 32], range(0, 1400, 2)])
+def test_matches_at_some_places(model, places):
+    ids = np.resize(model.ngrams.alphabet.ids(SPUN), 1400)
+    at = None if places is None else np.array(places, dtype=np.int64)
+    fast, slow = both(lambda: model.channel.matches(ids, at))
+    assert_same(fast, slow)
+    assert len(fast.start) == 0 or places != []
+
+
+@settings(deadline=None, max_examples=40)
+@given(n=st.integers(0, 700), columns=st.integers(1, 100), seed=st.integers(0, 99))
+def test_trees_of_any_shape(n, columns, seed):
+    rng = np.random.default_rng(seed)
+    depth, count = int(rng.integers(1, 9)), int(rng.integers(1, 40))
+    trees = Trees(
+        rng.integers(0, columns, (count, depth)).astype(np.int16),
+        rng.normal(size=(count, depth)).astype(np.float32),
+        rng.normal(size=(count, 1 << depth)).astype(np.float32),
+    )
+    rows = rng.normal(size=(n, columns)).astype(np.float32)
+    rows[rng.random((n, columns)) < 0.05] = np.nan
+    assert_same(*both(lambda: trees.log_odds(rows)))
+
+
+def test_a_library_of_other_arguments_is_left_alone(monkeypatch):
+    monkeypatch.setattr(native, "INTERFACE", native.INTERFACE + 1)
+    assert native._loaded() is None
+
+
+def test_it_can_be_left_out(monkeypatch):
+    monkeypatch.setenv("PIPELINE_NATIVE", "0")
+    assert native._loaded() is None
+
+
+def test_constants_are_those_of_python():
+    """Also those that hardly any text tests, such as how many originals are tried."""
+    source = (SHIPPED_MODEL.parent / "kernels.c").read_text(encoding="utf-8")
+    for name, value in {
+        "VALUE_BITS": static_table.VALUE_BITS,
+        "ORDER": ngrams.ORDER,
+        "BACKOFF_BITS": ngrams.BACKOFF_BITS,
+        "MAX_LENGTH": channel.MAX_LENGTH,
+        "MOST_TRIED": sites.MOST_TRIED,
+        "FAR_BEHIND": f"{sites.FAR_BEHIND}f",
+    }.items():
+        assert f"{name} = {value}" in source
+    assert f"MOST_COLUMNS = {native.MOST_COLUMNS}" in source
+    assert native.MOST_TRIED == sites.MOST_TRIED
+    assert native.MAX_LENGTH == channel.MAX_LENGTH
