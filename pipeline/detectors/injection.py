@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pipeline.config import Config
 from pipeline.model import scorer
-from pipeline.model.insertions import FEATURES, Suspect, may_advertise, suspects
+from pipeline.model.insertions import FEATURES, Suspect, hold_terms, suspects
 from pipeline.model.odds import probability
 from pipeline.model.scorer import Scorer
 from pipeline.spans import Evidence, Flag, Verdict
@@ -19,8 +19,8 @@ def detect(texts: Sequence[str], config: Config) -> list[Verdict]:
     """
     model = scorer.load(Path(config.model))
     return [
-        Verdict(_flags(text, model, config.keep_probability) if at_sight else [])
-        for text, at_sight in zip(texts, may_advertise(texts).tolist(), strict=True)
+        Verdict(_flags(text, model, config.keep_probability) if held else [])
+        for text, held in zip(texts, hold_terms(texts), strict=True)
     ]
 
 

@@ -7,14 +7,14 @@ insertions that it learned from are made of the same terms, and it finds them wh
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 
 from pipeline import lexicon
-from pipeline.model.arrays import Bools, Doubles, Ids, Keys
+from pipeline.model.arrays import Bools, Doubles, Ids
 from pipeline.model.ngrams import ORDER, NgramModel
 
 FEATURES = (
@@ -58,28 +58,35 @@ def _patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
 
 
 @cache
-def _openings() -> tuple[Bools, Keys]:
-    """Which code points begin a term, and the first two of every term as one number, sorted."""
+def _openings() -> tuple[Bools, Bools, Mapping[str, tuple[str, ...]]]:
+    """Which code points are the first of a term, and which the second; and the terms, by both."""
     terms = [term for term, kind in lexicon.entries("advertising") if kind != "filler"]
-    begins = np.zeros(sys.maxunicode + 1, dtype=np.bool_)
-    begins[[ord(term[0]) for term in terms]] = True
-    pairs = sorted({ord(term[0]) << 32 | ord(term[1]) for term in terms})
-    return begins, np.array(pairs, dtype=np.uint64)
+    first, second = (np.zeros(sys.maxunicode + 1, dtype=np.bool_) for _ in range(2))
+    first[[ord(term[0]) for term in terms]] = True
+    second[[ord(term[1]) for term in terms]] = True
+    by_two: dict[str, tuple[str, ...]] = {}
+    for term in terms:
+        by_two[term[:2]] = (*by_two.get(term[:2], ()), term)
+    return first, second, by_two
 
 
-def may_advertise(texts: Sequence[str]) -> Bools:
-    """Which texts hold the first two characters of an advertiser's term: of all others nothing is
-    to be said, and they are nearly all.
+def hold_terms(texts: Sequence[str]) -> list[bool]:
+    """Which texts hold an advertiser's term. Hardly any does, and a pattern of some hundred terms
+    takes ten times as long to find that out.
+
+    >>> hold_terms(["北京的快速公路", "本期一肖中特"])
+    [False, True]
     """
-    begins, pairs = _openings()
-    codes = np.frombuffer("\n".join([*texts, ""]).encode("utf-32-le", "surrogatepass"), np.uint32)
-    at = np.flatnonzero(begins[codes[:-1]])
-    two = codes[at].astype(np.uint64) << np.uint64(32) | codes[at + 1]
-    at = at[pairs[np.minimum(np.searchsorted(pairs, two), len(pairs) - 1)] == two]
-    starts = np.cumsum([0, *(len(text) + 1 for text in texts)])
-    may = np.zeros(len(texts), dtype=np.bool_)
-    may[np.searchsorted(starts, at, side="right") - 1] = True
-    return may
+    first, second, by_two = _openings()
+    text = "\n".join([*texts, ""])
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+    at = np.flatnonzero(first[codes[:-1]])
+    at = at[second[codes[at + 1]]].tolist()
+    starts = [i for i in at if text.startswith(by_two.get(text[i : i + 2], ()), i)]
+    ends = np.cumsum([len(one) + 1 for one in texts])
+    held = np.zeros(len(texts), dtype=np.bool_)
+    held[np.searchsorted(ends, starts, side="right")] = True
+    return held.tolist()
 
 
 def suspects(text: str, ids: Ids, model: NgramModel) -> list[Suspect]:

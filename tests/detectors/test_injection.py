@@ -2,9 +2,12 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.config import Config
 from pipeline.detectors.injection import detect
+from pipeline.model import insertions
 
 CASES = Path(__file__).parents[1] / "cases" / "flag" / "injection.jsonl"
 
@@ -35,3 +38,14 @@ def test_the_seeds_advertisement_is_found_with_its_year_and_place():
 def test_one_verdict_for_each_text_without_opinion():
     verdicts = detect(["", "今天天气很好。"], Config())
     assert [(v.flags, v.spun_log_odds) for v in verdicts] == [([], None)] * 2
+
+
+PIECES = st.sampled_from(
+    ["一肖", "中特", "六合", "彩", "A", "货", "pk", "10", "北京", "，", "\n", "𠀀"]
+)
+
+
+@given(st.lists(st.lists(PIECES, max_size=12).map("".join), max_size=5))
+def test_terms_are_found_where_the_pattern_finds_them(texts):
+    term, _ = insertions._patterns()
+    assert insertions.hold_terms(texts) == [term.search(text) is not None for text in texts]
