@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from pipeline.config import Config
 from pipeline.detectors import injection, substitution, variant
-from pipeline.spans import Verdict
+from pipeline.verdicts import Verdicts
 
-Detector = Callable[[Sequence[str], Config], list[Verdict]]
+Detector = Callable[[Sequence[str], Config], Verdicts]
 """From texts to one verdict for each, in order."""
 
 DETECTORS: Mapping[str, Detector] = {

@@ -9,19 +9,22 @@ from pipeline.model.insertions import FEATURES, Suspect, hold_terms, suspects
 from pipeline.model.odds import probability
 from pipeline.model.scorer import Scorer
 from pipeline.spans import Evidence, Flag, Verdict
+from pipeline.verdicts import Verdicts
 
 NAME = "injection"
 
 
-def detect(texts: Sequence[str], config: Config) -> list[Verdict]:
+def detect(texts: Sequence[str], config: Config) -> Verdicts:
     """One verdict for each text, without an opinion on the whole. Nothing is suggested: what stood
     there before is nothing.
     """
     model = scorer.load(Path(config.model))
-    return [
-        Verdict(_flags(text, model, config.keep_probability) if held else [])
-        for text, held in zip(texts, hold_terms(texts), strict=True)
-    ]
+    return Verdicts.of(
+        [
+            Verdict(_flags(text, model, config.keep_probability) if held else [])
+            for text, held in zip(texts, hold_terms(texts), strict=True)
+        ]
+    )
 
 
 def _flags(text: str, model: Scorer, at_least: float) -> list[Flag]:

@@ -4,17 +4,19 @@ Every occurrence of a known surface is weighed as a raw substring, without segme
 spinners replace that way: 低分|别抱怨 became 低分辨抱怨.
 """
 
-import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from pipeline.config import Config
 from pipeline.model import scorer
 from pipeline.model.arrays import Floats, Ints
-from pipeline.model.scorer import Found, Judged, Scorer
-from pipeline.spans import Evidence, Flag, Loss, Suggestion, Verdict
+from pipeline.model.scorer import Found, Judged, Read, Scorer
+from pipeline.schema import EVIDENCE_FIELDS, FLAG_FIELDS, SUGGESTION_FIELDS
+from pipeline.spans import Loss
+from pipeline.verdicts import FLAG, Verdicts, in_lists
 
 NAME = "substitution"
 
@@ -37,14 +39,15 @@ _Piece = tuple[int, int, str]
 """Number of the document, offset of the piece in it, the piece."""
 
 
-def detect(texts: Sequence[str], config: Config) -> list[Verdict]:
+def detect(texts: Sequence[str], config: Config) -> Verdicts:
     """One verdict for each text. Flags of less than ``config.keep_probability`` are left out."""
     return judge_with(scorer.load(Path(config.model)), texts, config)
 
 
-def judge_with(model: Scorer, texts: Sequence[str], config: Config) -> list[Verdict]:
+def judge_with(model: Scorer, texts: Sequence[str], config: Config) -> Verdicts:
     """The same with a model in hand."""
-    flags: list[list[Flag]] = [[] for _ in texts]
+    flags: list[pa.StructArray] = [pa.array([], FLAG)]
+    documents: list[Ints] = []
     odds: list[list[tuple[float, int]]] = [[] for _ in texts]
     loss = [Loss(0, 0)] * len(texts)
     for batch in _batches(_pieces(texts)):
@@ -52,11 +55,13 @@ def judge_with(model: Scorer, texts: Sequence[str], config: Config) -> list[Verd
         for (number, _, text), spun, cost in zip(batch, judged.spun, judged.loss, strict=True):
             odds[number].append((float(spun), len(text)))
             loss[number] = loss[number].plus(cost)
-        if judged.read is None:
-            continue
-        for document, flag in _flags(model, judged, batch, config.keep_probability):
-            flags[document].append(flag)
-    return [Verdict(*of_one) for of_one in zip(flags, map(_whole, odds), loss, strict=True)]
+        if judged.read is not None:
+            found, document = _flags(model, judged, judged.read, batch, config.keep_probability)
+            flags.append(found)
+            documents.append(document)
+    every = np.concatenate(documents) if documents else np.zeros(0, dtype=np.int64)
+    lists = in_lists(pa.concat_arrays(flags), every, len(texts))
+    return Verdicts(lists, [_whole(parts) for parts in odds], loss)
 
 
 def _whole(parts: list[tuple[float, int]]) -> float:
@@ -105,57 +110,71 @@ def _chosen(found: Found, probability: Floats, at_least: float) -> Ints:
 
 
 def _flags(
-    model: Scorer, judged: Judged, batch: Sequence[_Piece], at_least: float
-) -> Iterator[tuple[int, Flag]]:
-    """Number of the document and flag, of every probable site. What numpy can do for all of them at
-    once it does at once: densely spun text has one flag for every ten characters.
-    """
-    read = judged.read
-    if read is None:
-        return
+    model: Scorer, judged: Judged, read: Read, batch: Sequence[_Piece], at_least: float
+) -> tuple[pa.StructArray, Ints]:
+    """A flag for every probable site, by document and start, and whose each is."""
     found = read.found
     rows = _chosen(found, judged.probability, at_least)
-    document = found.sites.document[rows]
-    first = found.batch.starts[document]
-    best = found.best.candidate[rows]
-    ranked, edges = _ranked(found, rows)
-    terms = model.channel.terms
-    originals = [terms[number] for number in found.candidates.original[ranked].tolist()]
-    shares = found.best.share[ranked].tolist()
-    columns = zip(
-        judged.text[document].tolist(),
-        (found.sites.start[rows] - first).tolist(),
-        (found.sites.end[rows] - first).tolist(),
-        judged.probability[rows].tolist(),
-        found.candidates.gain[best].tolist(),
-        found.candidates.prior[best].tolist(),
-        (judged.log_odds[rows] - read.alone[rows]).tolist(),
-        found.surface_count[rows].tolist(),
-        found.original_count[rows].tolist(),
-        itertools.pairwise(edges.tolist()),
-        strict=True,
+    within = found.sites.document[rows]
+    piece = judged.text[within]
+    start, end = (
+        of[rows] - found.batch.starts[within] for of in (found.sites.start, found.sites.end)
     )
-    for at, start, end, chance, *evidence, (low, high) in columns:
-        number, offset, text = batch[at]
-        surface = text[start:end]
-        negated = _negates(surface, originals[low])
-        probability = min(chance, MOST_IF_NEGATED) if negated else chance
-        suggestions = tuple(
-            Suggestion(original, probability * share)
-            for original, share in zip(originals[low:high], shares[low:high], strict=True)
-        )
-        flag = Flag(
-            start + offset,
-            end + offset,
-            surface,
-            originals[low],
-            suggestions,
-            probability,
-            "substitution",
-            NAME,
-            Evidence(*evidence),
-        )
-        yield number, flag
+    number, offset = np.array([(n, at) for n, at, _ in batch], dtype=np.int64).T
+    ranked, edges = _ranked(found, rows)
+    originals = model.channel.terms_column.take(pa.array(found.candidates.original[ranked]))
+    suggestion = originals.take(pa.array(edges[:-1]))
+    surface = [
+        batch[at][2][low:high]
+        for at, low, high in zip(piece.tolist(), start.tolist(), end.tolist(), strict=True)
+    ]
+    chance = _capped(judged.probability[rows], surface, suggestion)
+    shares = np.repeat(chance, np.diff(edges)) * found.best.share[ranked]
+    best = found.best.candidate[rows]
+    n = len(rows)
+    columns = [
+        _column("start", start + offset[piece]),
+        _column("end", end + offset[piece]),
+        pa.array(surface, pa.string()),
+        suggestion,
+        pa.ListArray.from_arrays(
+            pa.array(edges, pa.int32()),
+            _struct(SUGGESTION_FIELDS, [originals, pa.array(shares, pa.float32())]),
+            type=FLAG.field("suggestions").type,
+        ),
+        _column("probability", chance),
+        pa.repeat(pa.scalar("substitution"), n),
+        pa.repeat(pa.scalar(NAME), n),
+        _struct(
+            EVIDENCE_FIELDS,
+            [
+                found.candidates.gain[best],
+                found.candidates.prior[best],
+                judged.log_odds[rows] - read.alone[rows],
+                found.surface_count[rows],
+                found.original_count[rows],
+            ],
+        ),
+    ]
+    return _struct(FLAG_FIELDS, columns), number[piece]
+
+
+def _column(name: str, values: Ints | Floats) -> pa.Array:
+    return pa.array(values, FLAG.field(name).type)
+
+
+def _struct(fields: Sequence[pa.Field], columns: Sequence[object]) -> pa.StructArray:
+    arrays = [pa.array(of, field.type) for of, field in zip(columns, fields, strict=True)]
+    return pa.StructArray.from_arrays(arrays, fields=list(fields))
+
+
+def _capped(chance: Floats, surface: Sequence[str], suggestion: pa.StringArray) -> Floats:
+    """At most MOST_IF_NEGATED where the two differ by a negation alone."""
+    capped = chance.copy()
+    for row in np.flatnonzero(chance > MOST_IF_NEGATED).tolist():
+        if _negates(surface[row], suggestion[row].as_py()):
+            capped[row] = MOST_IF_NEGATED
+    return capped
 
 
 def _ranked(found: Found, rows: Ints) -> tuple[Ints, Ints]:

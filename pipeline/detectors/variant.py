@@ -24,6 +24,7 @@ from pipeline.lexicon import table
 from pipeline.model.odds import probability
 from pipeline.rules.script import MIXED_SHARE, evidence, simplified
 from pipeline.spans import Evidence, Flag, Suggestion, Verdict
+from pipeline.verdicts import Verdicts
 
 NAME = "variant"
 
@@ -161,13 +162,13 @@ class Page(NamedTuple):
     document: float
 
 
-def detect(texts: Sequence[str], config: Config) -> list[Verdict]:
+def detect(texts: Sequence[str], config: Config) -> Verdicts:
     """One verdict for each text, without an opinion on the whole.
 
     >>> [(f.surface, f.suggestion) for f in detect(["他报名參加了比赛。"], Config())[0].flags]
     [('參', '参')]
     """
-    return [Verdict(_flags(text, config.keep_probability)) for text in texts]
+    return Verdicts.of([Verdict(_flags(text, config.keep_probability)) for text in texts])
 
 
 def _flags(text: str, at_least: float) -> list[Flag]:

@@ -1,10 +1,12 @@
 """The substitution channel: which surfaces a spinner may have written, and for which originals."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
 
 from pipeline.model import native, static_table
 from pipeline.model.alphabet import N_CLASSES, UNKNOWN, Alphabet
@@ -94,6 +96,11 @@ class Channel:
             own = self.ids[a, i]
             common += (own != 0) & (self.ids[b] == own[:, None]).any(axis=1)
         return common
+
+    @cached_property
+    def terms_column(self) -> pa.StringArray:
+        """The terms as an Arrow column, which hands out thousands of them at once."""
+        return pa.array(self.terms, pa.string())
 
     @property
     def is_surface(self) -> Bools:

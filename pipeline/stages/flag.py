@@ -10,10 +10,12 @@ import pyarrow as pa
 from pipeline.config import Config
 from pipeline.detectors import DETECTORS, Detector
 from pipeline.hanzi import count_han
+from pipeline.model.arrays import Doubles
 from pipeline.model.odds import probability
 from pipeline.model.perplexity import perplexity
 from pipeline.schema import STAGE_COLUMNS
-from pipeline.spans import Flag, Loss, Verdict
+from pipeline.spans import Flag, Loss
+from pipeline.verdicts import documents_of, flags_of, merged
 
 SCHEMA = STAGE_COLUMNS["flag"]
 DEFAULTS = Config()
@@ -25,7 +27,7 @@ class Flagged(NamedTuple):
     flags: list[Flag]
     spin_rate: float
     spun_probability: float
-    perplexity: float | None
+    perplexity: float | None = None
     """To the model's language model (`model.perplexity`)."""
 
 
@@ -44,56 +46,61 @@ def flag_all(
     detectors: Mapping[str, Detector] = DETECTORS,
 ) -> list[Flagged]:
     """Every detector's verdict on each text, merged."""
+    seen = _seen(texts, config, detectors)
+    rows = zip(
+        map(flags_of, seen.flags.to_pylist()),
+        seen.spin_rate.tolist(),
+        seen.spun_probability.tolist(),
+        seen.perplexity,
+        strict=True,
+    )
+    return [Flagged(*row) for row in rows]
+
+
+class _Seen(NamedTuple):
+    """The same of all documents, in columns."""
+
+    flags: pa.ListArray
+    spin_rate: Doubles
+    spun_probability: Doubles
+    perplexity: list[float | None]
+
+
+def _seen(texts: Sequence[str], config: Config, detectors: Mapping[str, Detector]) -> _Seen:
     verdicts = [detect(texts, config) for detect in detectors.values()]
-    return [_merged(text, of_one) for text, *of_one in zip(texts, *verdicts, strict=True)]
-
-
-def _merged(text: str, verdicts: list[Verdict]) -> Flagged:
-    flags = _disjoint([f for verdict in verdicts for f in verdict.flags])
-    odds = [v.spun_log_odds for v in verdicts if v.spun_log_odds is not None]
-    expected = sum(f.probability * (f.end - f.start) for f in flags)
-    spun = probability(max(odds, default=-20.0))
-    loss = reduce(Loss.plus, (v.loss for v in verdicts), Loss(0, 0))
-    rate = min(1.0, expected / max(1, count_han(text)))
-    return Flagged(flags, rate, float(spun), perplexity(loss))
-
-
-def _disjoint(flags: list[Flag]) -> list[Flag]:
-    """Of flags that overlap, the most probable."""
-    taken: set[int] = set()
-    kept = []
-    for found in sorted(flags, key=lambda f: -f.probability):
-        span = range(found.start, found.end)
-        if taken.isdisjoint(span):
-            taken.update(span)
-            kept.append(found)
-    return sorted(kept, key=lambda f: f.start)
+    flags = merged([of.flags for of in verdicts])
+    spans = flags.flatten()
+    start, end, chance = (spans.field(n).to_numpy() for n in ("start", "end", "probability"))
+    covered = np.bincount(documents_of(flags), chance * (end - start), len(texts))
+    han = np.array([count_han(text) for text in texts], dtype=np.int64)
+    spun = [
+        max((odds for odds in of_one if odds is not None), default=-20.0)
+        for of_one in zip(*(of.spun_log_odds for of in verdicts), strict=True)
+    ]
+    losses = zip(*(of.loss for of in verdicts), strict=True)
+    return _Seen(
+        flags,
+        np.minimum(1.0, covered / np.maximum(1, han)),
+        probability(np.array(spun, dtype=np.float64)),
+        [perplexity(reduce(Loss.plus, of_one)) for of_one in losses],
+    )
 
 
 def run(docs: pa.RecordBatch, config: Config) -> pa.RecordBatch:
     """The columns of `flag` for a batch with the column ``text``."""
-    flagged = flag_all(docs.column("text").to_pylist(), config)
-    counts = [_count(one.flags, config.flag_probability) for one in flagged]
+    seen = _seen(docs.column("text").to_pylist(), config, DETECTORS)
+    # In 32 bits, as the tables hold the probabilities: so they count the same.
+    counted = seen.flags.flatten().field("probability").to_numpy() >= np.float32(
+        config.flag_probability
+    )
+    counts = np.bincount(documents_of(seen.flags), counted, docs.num_rows)
     return pa.record_batch(
         [
-            pa.array([[_row(f) for f in one.flags] for one in flagged], SCHEMA.field("flags").type),
-            pa.array(counts, pa.int32()),
-            pa.array([one.spin_rate for one in flagged], pa.float32()),
-            pa.array([one.spun_probability for one in flagged], pa.float32()),
-            pa.array([one.perplexity for one in flagged], pa.float32()),
+            seen.flags,
+            pa.array(counts, pa.int32(), safe=False),
+            pa.array(seen.spin_rate, pa.float32()),
+            pa.array(seen.spun_probability, pa.float32()),
+            pa.array(seen.perplexity, pa.float32()),
         ],
         schema=SCHEMA,
     )
-
-
-def _count(flags: list[Flag], least: float) -> int:
-    """In 32 bits, as the tables hold the probabilities: so they count the same."""
-    return int((np.array([f.probability for f in flags], np.float32) >= np.float32(least)).sum())
-
-
-def _row(found: Flag) -> dict[str, object]:
-    return {
-        **found._asdict(),
-        "suggestions": [s._asdict() for s in found.suggestions],
-        "evidence": found.evidence._asdict(),
-    }

@@ -6,8 +6,9 @@ import pytest
 
 from pipeline.config import Config
 from pipeline.schema import STAGE_COLUMNS
-from pipeline.spans import Evidence, Flag
-from pipeline.stages.flag import _disjoint, flag, flag_all, run
+from pipeline.spans import Evidence, Flag, Verdict
+from pipeline.stages.flag import flag, flag_all, run
+from pipeline.verdicts import Verdicts, flags_of, merged
 
 CASES = Path(__file__).parents[1] / "cases" / "flag"
 EVIDENCE = Evidence(0.0, 0.0, 0.0, 1, 0)
@@ -63,10 +64,10 @@ def test_of_overlapping_flags_the_most_probable_stays():
     def of(start, end, probability):
         return Flag(start, end, "甲", "乙", (), probability, "substitution", "test", EVIDENCE)
 
-    assert _disjoint([of(0, 2, 0.6), of(1, 3, 0.9), of(3, 4, 0.1)]) == [
-        of(1, 3, 0.9),
-        of(3, 4, 0.1),
-    ]
+    one = Verdicts.of([Verdict([]), Verdict([of(0, 2, 0.5), of(3, 4, 0.25)]), Verdict([])])
+    other = Verdicts.of([Verdict([of(0, 1, 0.5)]), Verdict([of(1, 3, 0.75)]), Verdict([])])
+    together = [flags_of(rows) for rows in merged([one.flags, other.flags]).to_pylist()]
+    assert together == [[of(0, 1, 0.5)], [of(1, 3, 0.75), of(3, 4, 0.25)], []]
 
 
 def test_the_stage_makes_its_columns_and_no_others():
