@@ -28,7 +28,7 @@ CELLS = [(rate, family) for family in range(N_FAMILIES + 1) for rate in RATES]
 MOST = 6.0
 """Nats that one site may say about its document: more is never certain enough on strange text."""
 
-_SITES_AT_ONCE = 1 << 15
+_SITES_AT_ONCE = 1 << 11
 
 
 class Posterior(NamedTuple):
