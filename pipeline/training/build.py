@@ -24,6 +24,7 @@ from pipeline.model.scorer import Scorer
 from pipeline.model.tagger import Tagger
 from pipeline.storage import file_hash
 from pipeline.training import back_off, embeddings, language_model, tagger
+from pipeline.training.annotations import agreed, site_of, with_answers
 from pipeline.training.corpus import Document, documents, is_held_out, sources_of
 from pipeline.training.embeddings import Neighbours
 from pipeline.training.fit import Readership, fit
@@ -79,11 +80,21 @@ class Settings(NamedTuple):
     seed: int = 1
 
 
-def build(corpus: Path, lexica: Path, output: Path, settings: Settings) -> Scorer:
+def build(
+    corpus: Path,
+    lexica: Path,
+    output: Path,
+    settings: Settings,
+    annotations: Path | None = None,
+) -> Scorer:
     """Train on every document of ``corpus`` and write the model to ``output``.
+
+    ``annotations`` is a file of answers (`annotation.gather`): the decision is fitted on them, too.
+    New answers cost a new channel and fit; what takes hours is not done again for them.
 
     Raises FileNotFoundError if ``lexica`` has no `spinner_pairs.tsv`.
     """
+    answers = agreed(annotations) if annotations else []
     made_from = card(corpus, lexica, settings)
     work = _work_directory(output, made_from)
     pairs = read_pairs(lexica / PAIRS_FILE)
@@ -98,14 +109,15 @@ def build(corpus: Path, lexica: Path, output: Path, settings: Settings) -> Score
     log.info("%d words, %d different ones", len(words.ids), len(words.words))
     unit = embeddings.vectors(words.ids, len(words.words), settings.seed)
     near = embeddings.nearest(unit, back_off.NEAREST)
-    observed = read_observed(lexica / OBSERVED_FILE)
+    observed = with_answers(read_observed(lexica / OBSERVED_FILE), answers)
     channel = back_off.channel(ngrams, words, unit, near, pairs, observed, related, settings.seed)
     sources = simulated(words, pairs, related, settings.seed).without_fold(HELD_OUT_FOLD)
     taught = _tagger(work, read, ngrams.alphabet, sources, settings)
     readerships = _readerships(work, docs, sources_of(corpus), ngrams, sources, settings)
     advertised = contexts(doc.text for doc in docs)
-    scorer = fit(channel, _known(channel), taught, readerships, advertised, settings.seed)
-    scorer.save(output, made_from)
+    judged = [site_of(answer) for answer in answers]
+    scorer = fit(channel, _known(channel), taught, readerships, advertised, settings.seed, judged)
+    scorer.save(output, made_from if annotations is None else _with(made_from, annotations))
     return scorer
 
 
@@ -115,6 +127,10 @@ def card(corpus: Path, lexica: Path, settings: Settings) -> dict[str, object]:
     lists = [lexica / name for name in (PAIRS_FILE, OBSERVED_FILE, RELATED_FILE)]
     made_from = {p.name: file_hash(p) for p in (*files, lists[0], *filter(Path.exists, lists[1:]))}
     return {"settings": settings._asdict(), "made_from": made_from}
+
+
+def _with(made_from: dict[str, object], annotations: Path) -> dict[str, object]:
+    return {**made_from, "annotations": {annotations.name: file_hash(annotations)}}
 
 
 def simulated(words: Words, pairs: Pairs, related: Related, seed: int) -> Sources:
