@@ -5,6 +5,7 @@ import io
 import json
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -81,7 +82,7 @@ def test_the_sheet_asks_about_doubts_first_and_spreads_them(output: Path, tmp_pa
     for row in rows:
         doc_id, start, end, _ = answers.ID.fullmatch(row["id"]).groups()
         text, place = texts[doc_id], (doc_id, int(start), int(end))
-        before, after = (row[name].replace("⏎", "\n") for name in ("text_before", "text_after"))
+        before, after = (row[name].replace("‖", "\n") for name in ("text_before", "text_after"))
         assert text[int(start) - len(before.removeprefix("'")) :].startswith(
             before.removeprefix("'") + row["surface"] + after
         )
@@ -89,7 +90,7 @@ def test_the_sheet_asks_about_doubts_first_and_spreads_them(output: Path, tmp_pa
         p = float(row["probability"])
         if row["sample"] == "unflagged":
             assert place not in flags.index
-            assert p < Config().keep_probability
+            assert p <= Config().keep_probability  # rounded
         else:
             assert flags.loc[place].probability == pytest.approx(p, abs=0.001)
             low, high = choosing.DOUBT if row["sample"] == "uncertain" else (0.8, 1.0)
@@ -172,10 +173,10 @@ def answered(path: Path, rows: list[dict[str, str]] | None = None) -> list[tuple
 SAVED: dict[str, Callable[[str], bytes]] = {
     "as it was": lambda text: text.encode("utf-8-sig"),
     "without its mark": lambda text: text.encode("utf-8"),
-    "as GBK": lambda text: text.replace("⏎", "?").encode("gbk"),
+    "as GBK": lambda text: text.encode("gbk"),
     "as Unicode text": lambda text: text.replace(",", "\t").encode("utf-16"),
     "with semicolons": lambda text: text.replace(",", ";").encode("utf-8-sig"),
-    "with semicolons as GBK": lambda t: t.replace(",", ";").replace("⏎", "?").encode("gbk"),
+    "with semicolons as GBK": lambda t: t.replace(",", ";").encode("gbk"),
     "with full-width commas": lambda text: text.replace(",", "，").encode("utf-8"),
     "with sep=;": lambda text: ("sep=;\r\n" + text.replace(",", ";")).encode("utf-8-sig"),
     "with Unix's line ends": lambda text: text.replace("\r\n", "\n").encode("utf-8"),
@@ -307,11 +308,11 @@ def test_what_is_no_sheet_is_refused_in_one_line(
 def test_no_text_breaks_the_reader(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     path = tmp_path_factory.mktemp("any") / "sheet.csv"
     path.write_text("id,surface,suggestion,answer\n" + text, encoding="utf-8", newline="")
-    found, _, _ = sheets.read(path)
-    assert found == []
+    with suppress(UsageError):  # of all errors
+        assert sheets.read(path)[0] == []
 
 
-@given(st.lists(st.text("死正常,;\"'\n\r=+-@ \t⏎“”，a1", max_size=8), min_size=4, max_size=4))
+@given(st.lists(st.text("死正常,;\"'\n\r=+-@ \t‖“”，a1", max_size=8), min_size=4, max_size=4))
 def test_any_words_come_back(tmp_path_factory: pytest.TempPathFactory, texts: list[str]) -> None:
     before, surface, after, suggestion = texts
     asked = question(surface, suggestion, before=before, after=after)
@@ -320,7 +321,7 @@ def test_any_words_come_back(tmp_path_factory: pytest.TempPathFactory, texts: li
     [found], _, bad = sheets.read(path)
     assert bad == []
     assert (found.surface, found.suggestion, found.says) == (surface, suggestion, "no")
-    kept = [text.replace("\r\n", "\n").replace("⏎", "\n") for text in (before, after)]
+    kept = [text.replace("‖", "\n").replace("\r\n", "\n") for text in (before, after)]
     assert [found.before, found.after] == kept
 
 
@@ -379,8 +380,10 @@ def test_label_studios_short_forms_are_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "task",
-    [None, 7, "a", [], {"data": 3}, {"data": {}, "annotations": [3]}]
-    + [{"data": {}, "annotations": [{"result": [{"from_name": "answer", "value": None}]}]}],
+    [
+        *(None, 7, "a", [], {"data": 3}, {"data": {}, "annotations": [3]}),
+        {"data": {}, "annotations": [{"result": [{"from_name": "answer", "value": None}]}]},
+    ],
 )
 def test_a_task_of_another_form_is_named(tmp_path: Path, task: object) -> None:
     [good] = json.loads(sheets.as_studio([question()]))

@@ -29,8 +29,8 @@ from pipeline.annotation.answers import (
 from pipeline.encodings import UndecodableError, decode
 from pipeline.errors import UsageError
 
-LINE_END = "⏎"
-"""Stands for the end of a line: in a cell it would make the row a screen high."""
+LINE_END = "‖"
+"""Stands for the end of a line: in a cell it would make the row a screen high. GBK has it."""
 BESIDE = 30
 """Characters of the line on either side of a flag, next to it. More are in the last columns."""
 DELIMITERS = ",;\t，"
@@ -238,7 +238,7 @@ def _verdict(answer: str, surface: str, suggestion: str) -> tuple[str, str]:
 
 
 def _text(cell: str) -> str:
-    return cell.replace("\r\n", "\n").replace(LINE_END, "\n")
+    return cell.replace(LINE_END, "\n").replace("\r\n", "\n")
 
 
 def _number(cell: str) -> float | None:

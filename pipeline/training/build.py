@@ -10,7 +10,7 @@ import json
 import logging
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ import numpy as np
 
 from pipeline.model import ngrams as language
 from pipeline.model.alphabet import Alphabet
+from pipeline.model.arrays import Bools
 from pipeline.model.channel import Channel
 from pipeline.model.ngrams import NgramModel
 from pipeline.model.scorer import Scorer
@@ -27,7 +28,7 @@ from pipeline.training import back_off, embeddings, language_model, tagger
 from pipeline.training.annotations import agreed, site_of, with_answers
 from pipeline.training.corpus import Document, documents, is_held_out, sources_of
 from pipeline.training.embeddings import Neighbours
-from pipeline.training.fit import Readership, fit
+from pipeline.training.fit import Judged, Readership, fit
 from pipeline.training.insertion_fit import contexts
 from pipeline.training.lexica import (
     OBSERVED_FILE,
@@ -109,13 +110,17 @@ def build(
     log.info("%d words, %d different ones", len(words.ids), len(words.words))
     unit = embeddings.vectors(words.ids, len(words.words), settings.seed)
     near = embeddings.nearest(unit, back_off.NEAREST)
-    observed = with_answers(read_observed(lexica / OBSERVED_FILE), answers)
-    channel = back_off.channel(ngrams, words, unit, near, pairs, observed, related, settings.seed)
+    observed = read_observed(lexica / OBSERVED_FILE)
+    seen = with_answers(observed, answers)
+    channel = back_off.channel(ngrams, words, unit, near, pairs, seen, related, settings.seed)
     sources = simulated(words, pairs, related, settings.seed).without_fold(HELD_OUT_FOLD)
     taught = _tagger(work, read, ngrams.alphabet, sources, settings)
     readerships = _readerships(work, docs, sources_of(corpus), ngrams, sources, settings)
     advertised = contexts(doc.text for doc in docs)
-    judged = [site_of(answer) for answer in answers]
+    judged = None
+    if answers:
+        unaware = channel.forgetting(_are_of(channel, seen.keys() - {*pairs, *observed}))
+        judged = Judged(unaware, list(map(site_of, answers)))
     scorer = fit(channel, _known(channel), taught, readerships, advertised, settings.seed, judged)
     scorer.save(output, made_from if annotations is None else _with(made_from, annotations))
     return scorer
@@ -157,6 +162,11 @@ def _both_ways(related: Related, known: set[str]) -> dict[str, list[str]]:
             table.setdefault(one, set()).add(other)
             table.setdefault(other, set()).add(one)
     return {word: sorted(others) for word, others in sorted(table.items())}
+
+
+def _are_of(channel: Channel, pairs: Set[tuple[str, str]]) -> Bools:
+    """Which pairs of the channel are among these."""
+    return np.array([pair in pairs for pair in channel.pairs()], dtype=np.bool_)
 
 
 def _known(channel: Channel) -> Channel:

@@ -83,6 +83,15 @@ class Readership(NamedTuple):
     pages: Sequence[Page]
 
 
+class Judged(NamedTuple):
+    """Sites that people have judged, and the channel that reads them: it knows what the shipped one
+    knows, but no pair that only the answers hold. Otherwise `listed` would mean `said to be right`.
+    """
+
+    channel: Channel
+    sites: Sequence[JudgedSite]
+
+
 class _Reading(NamedTuple):
     """One batch of pages, read."""
 
@@ -100,7 +109,7 @@ def fit(
     readerships: Sequence[Readership],
     advertised: Sequence[Page],
     seed: int,
-    judged: Sequence[JudgedSite] = (),
+    judged: Judged | None = None,
 ) -> Scorer:
     """The scorer of a channel, a tagger and the first language model, fitted on unseen pages.
 
@@ -119,7 +128,8 @@ def fit(
     first, suspicion, gate = _fit_glance(known, batches, seed)
     readings = [_read(known, tagger, batch) for batch in batches]
     simulated = len(readings)
-    readings += _judged(known, tagger, ngrams, judged)
+    if judged:
+        readings += _judged(judged, tagger, ngrams)
     rows = np.concatenate([one.found.features for one in readings])
     truth = np.concatenate([one.labels for one in readings])
     weight = np.concatenate([one.weights for one in readings])
@@ -229,22 +239,21 @@ def _read(known: Channel, tagger: Tagger, readership: Readership) -> _Reading:
     return _Reading(found, tags, family, labels, _weights(found, pages))
 
 
-def _judged(
-    known: Channel, tagger: Tagger, ngrams: NgramModel, judged: Sequence[JudgedSite]
-) -> list[_Reading]:
+def _judged(judged: Judged, tagger: Tagger, ngrams: NgramModel) -> list[_Reading]:
     """Pages with one site each of which something is known; all others there are UNCLEAR."""
+    channel, sites = judged
     readings = []
-    for first in range(0, len(judged), PAGES_AT_ONCE):
-        some = judged[first : first + PAGES_AT_ONCE]
+    for first in range(0, len(sites), PAGES_AT_ONCE):
+        some = sites[first : first + PAGES_AT_ONCE]
         pages = [one.page for one in some]
         texts = [page.text for page in pages]
         tags = tags_of(tagger, batch_of(ngrams, texts))
-        found = find(ngrams, known, texts, tags)
+        found = find(ngrams, channel, texts, tags)
         meant = _labels(found, pages) == SUBSTITUTED
         said = np.where([one.substituted for one in some], SUBSTITUTED, CLEAN)
         labels = np.where(meant, said[found.sites.document], UNCLEAR).astype(np.int8)
         weights = np.full(len(labels), ANNOTATED_WEIGHT, dtype=np.float32)
-        readings.append(_Reading(found, tags, families(known, found), labels, weights))
+        readings.append(_Reading(found, tags, families(channel, found), labels, weights))
         log.info("%d judged sites, %d found", len(some), meant.sum())
     return readings
 
