@@ -126,7 +126,7 @@ def test_what_people_said_is_learned(folders, model):
     spun = "村民意识到问题的严重性,大家都很有意。学生决定了实际的难题,事情有了果实。" * 2
     assert most("told", right[0], "意识") < most("model", right[0], "意识")
     assert most("told", wrong[0] * 2, "平实") > most("model", wrong[0] * 2, "平实")
-    assert most("told", spun, "意识") > 2 * most("told", right[0], "意识"), "elsewhere it is odd"
+    assert most("told", spun, "意识") > most("told", right[0], "意识"), "elsewhere it is odd"
     card = json.loads((folders / "told" / "card.json").read_text(encoding="utf-8"))
     assert set(card["annotations"]) == {"answers.jsonl"}
     works = [path for path in folders.glob("told.work-*") if path.is_dir()]
