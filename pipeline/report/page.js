@@ -103,8 +103,11 @@
   // --- sections
 
   function overview() {
-    const card = (value, chinese, text, alert) =>
-      make("div", alert ? "card alert" : "card", make("b", "", value), make("span", "", ...both(chinese, text)));
+    const card = (value, chinese, text, alert) => {
+      const number = make("b", "", value);
+      if (value.length > 9) number.style.fontSize = `${12 / value.length}rem`;  // fits a phone
+      return make("div", alert ? "card alert" : "card", number, make("span", "", ...both(chinese, text)));
+    };
     fill("cards").append(
       card(count(totals.documents), "篇文档", "documents"),
       card(count(totals.rejects), "条拒收", "rejected", totals.rejects > 0),

@@ -135,6 +135,29 @@ def test_a_line_without_an_end_does_not_widen_the_page(browser: Chromium, tmp_pa
     assert browser.run("document.documentElement.scrollWidth") == 390
 
 
+@pytest.mark.parametrize("width", [1280, 850, 700, 390, 360])
+def test_large_numbers_fit_their_cards(browser: Chromium, tmp_path: Path, width: int) -> None:
+    large = {"n_chars": 2_000_000_000, "n_han": 2_000_000_000, "n_flags": 200_000_000}
+    rows = [document(f"{i:02}", "甲", **large) for i in range(20)]
+    browser.open(write_report(write_tables(tmp_path, [{"documents": rows}])), width, 800)
+    numbers = "[...document.querySelectorAll('.card b')]"
+    assert "40,000,000,000" in browser.run(f"{numbers}.map(b => b.textContent)")
+    wide = browser.run(f"{numbers}.filter(b => b.scrollWidth > b.clientWidth).length")
+    assert wide == 0
+
+
+def test_on_a_phone_examples_stand_under_their_substitution(browser: Chromium, seed: Path) -> None:
+    browser.open(seed / "report.html", 390, 800)
+    places = browser.run(
+        "[...document.querySelectorAll('#pairs tbody tr')].map(r => [r, r.querySelector('.wide')]"
+        ".map(n => n.getBoundingClientRect()).flatMap(b => [b.left, b.right, b.height]))"
+    )
+    assert len(places) == 100
+    for _, _, height, left, right, own in places:
+        assert 0 <= left < right <= 390
+        assert height < own + 40, "no row is higher than its words need"
+
+
 # --- readers
 
 
