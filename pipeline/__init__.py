@@ -176,7 +176,7 @@ def read(
     larger, the recipes read the same Parquet with DuckDB, Polars or Spark.
 
     Raises `errors.UsageError`, which says what there is instead, if there is no such table or
-    column, or if ``path`` holds no finished tables.
+    column, if ``path`` holds no finished tables, or if a part of them is gone.
     """
     from pipeline.errors import UsageError
     from pipeline.tables import read_table

@@ -3,6 +3,7 @@
 What they compute is tested with the stages.
 """
 
+import shutil
 import statistics
 import time
 from pathlib import Path
@@ -70,6 +71,18 @@ def test_read_says_what_there_is_instead(
 def test_read_says_how_to_make_tables_that_are_not_there(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no finished tables: run `python -m pipeline run"):
         pipeline.read("flags", tmp_path)
+
+
+@pytest.mark.parametrize("damage", ["gone", "cut"])
+def test_a_part_that_is_gone_or_cut_is_named(output: Path, tmp_path: Path, damage: str) -> None:
+    shutil.copytree(output, tmp_path / "out")
+    [part] = (tmp_path / "out" / "corpus" / "flags").glob("*.parquet")
+    part.write_bytes(part.read_bytes()[:100])
+    if damage == "gone":
+        part.unlink()
+    with pytest.raises(UsageError, match=f"{part.name} is gone or changed: run the same command"):
+        pipeline.read("flags", tmp_path / "out")
+    assert len(pipeline.read("documents", tmp_path / "out")) == 1
 
 
 def test_help_shows_every_function_with_an_example() -> None:
