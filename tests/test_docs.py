@@ -8,6 +8,7 @@ command`, each at least once and none that does not exist; and the directory of 
 import re
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 import pipeline
@@ -20,6 +21,42 @@ from tests.conftest import ROOT
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 TARGETS = set(re.findall(r"^([a-z]+):.*##", MAKEFILE, re.MULTILINE))
 CODE = r"`([^`\n]+)`"
+CARD = ROOT / "pipeline" / "model" / "shipped" / "card.md"
+DATA_CARD = ROOT / "data" / "README.md"
+
+
+def column_table(table: str) -> str:
+    """The columns of a table for the data card, as the schema has them."""
+    lines = ["| column | type | meaning |", "|---|---|---|"]
+    for field in TABLES[table]:
+        meaning = field.metadata[b"description"].decode()
+        if pa.types.is_list(field.type):
+            meaning += f". Each has {_fields(field.type.value_type)}"
+        elif pa.types.is_struct(field.type):
+            meaning += f". It has {_fields(field.type)}"
+        lines.append(f"| `{field.name}` | {_kind(field.type)} | {meaning.replace('|', chr(92) + '|')} |")
+    return "\n".join(lines)
+
+
+def _fields(struct: pa.StructType) -> str:
+    return "; ".join(f"`{f.name}`: {f.metadata[b'description'].decode()}" for f in struct)
+
+
+def _kind(kind: pa.DataType) -> str:
+    if pa.types.is_list(kind):
+        return "list"
+    names = {"timestamp[ms]": "timestamp", "float": "float32"}
+    return "struct" if pa.types.is_struct(kind) else names.get(str(kind), str(kind))
+
+
+def lexica_table() -> str:
+    """What ships in `pipeline/lexica`, as each file's header says."""
+    lines = ["| `pipeline/lexica/` | entries | what it holds |", "|---|---|---|"]
+    for path in sorted((ROOT / "pipeline" / "lexica").glob("*.tsv")):
+        rows = path.read_text(encoding="utf-8").splitlines()
+        entries = sum(bool(row) and not row.startswith("#") for row in rows)
+        lines.append(f"| `{path.name}` | {entries:,} | {rows[0].lstrip('# ')} |")
+    return "\n".join(lines)
 
 
 @pytest.fixture(scope="module")
