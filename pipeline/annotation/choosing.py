@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 
 from pipeline.annotation.answers import Question, id_of
 from pipeline.config import Config
+from pipeline.progress import progress
 from pipeline.report.counting import SPUN, Located, Lowest, chunks
 from pipeline.report.reading import rows_of
 from pipeline.stages.flag import flag_all
@@ -84,13 +85,17 @@ def _candidates(corpus: Path, manifest: Manifest, rows: int) -> tuple[list[_Plac
     sure: list[_Place] = []
     restored = float(manifest.made_from["config"]["restore_probability"])
     limit = max(KEPT * rows, 1000)
-    for part, table in chunks(corpus, manifest, "flags", COLUMNS):
-        kind = table.filter(pc.equal(table["kind"], "substitution")).drop_columns("kind")
-        p = kind["probability"]
-        doubtful = pc.and_(pc.greater_equal(p, DOUBT[0]), pc.less(p, DOUBT[1]))
-        unsure = _in_rounds([*unsure, *_places(part, kind.filter(doubtful))])[:limit]
-        certain = kind.filter(pc.greater_equal(p, restored))
-        sure = _by_hash([*sure, *_places(part, certain)], limit)
+    done = 0
+    with progress("export", max(1, manifest.rows_out.get("flags", 0)), "flags") as report:
+        for part, table in chunks(corpus, manifest, "flags", COLUMNS):
+            kind = table.filter(pc.equal(table["kind"], "substitution")).drop_columns("kind")
+            p = kind["probability"]
+            doubtful = kind.filter(pc.and_(pc.greater_equal(p, DOUBT[0]), pc.less(p, DOUBT[1])))
+            unsure = _in_rounds([*unsure, *_places(part, doubtful)])[:limit]
+            certain = kind.filter(pc.greater_equal(p, restored))
+            sure = _by_hash([*sure, *_places(part, certain)], limit)
+            done += table.num_rows
+            report(done)
     return unsure, sure
 
 
