@@ -394,6 +394,28 @@ def test_a_task_of_another_form_is_named(tmp_path: Path, task: object) -> None:
     assert [row.where for row in bad] == ["task 1"]
 
 
+NAMES = st.sampled_from(
+    "data annotations result value from_name answer original choices text id surface suggestion"
+    " was_cancelled".split()
+)
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | NAMES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=6),
+    max_leaves=25,
+)
+
+
+@given(st.lists(ANYTHING, max_size=4))
+def test_no_tasks_break_the_reader(
+    tmp_path_factory: pytest.TempPathFactory, tasks: list[object]
+) -> None:
+    path = tmp_path_factory.mktemp("tasks") / "project.json"
+    path.write_text(json.dumps(tasks), encoding="utf-8")
+    found, _, bad = sheets.read(path)
+    assert found == []
+    assert all(row.where.startswith("task ") and "\n" not in row.where for row in bad)
+
+
 # --- the file of answers
 
 

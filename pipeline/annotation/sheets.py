@@ -316,7 +316,7 @@ def _tasks(sheet: Path, text: str) -> Iterator[_Cells | BadRow]:
     for number, task in enumerate(tasks, 1):
         try:
             yield from _of_task(f"task {number}", task)
-        except (AttributeError, KeyError, TypeError) as error:
+        except (AttributeError, LookupError, TypeError) as error:
             yield BadRow(f"task {number}", f"not of the form that Label Studio writes ({error!r})")
 
 
