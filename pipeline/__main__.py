@@ -297,7 +297,8 @@ def _import(args: argparse.Namespace) -> None:
         f" {found.unanswered} unanswered, {len(found.disputed)} disputed, {len(found.bad)} bad"
     )
     if found.bad or found.disputed:
-        message = "mend the rows named above and import again; all others are in"
+        left = f"{len(found.bad)} bad, {len(found.disputed)} disputed"
+        message = f"{left}: mend them and import again; all others are in"
         raise StageError("import", str(args.file), None, "good rows that agree", message)
 
 

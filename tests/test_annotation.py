@@ -395,8 +395,10 @@ def test_a_task_of_another_form_is_named(tmp_path: Path, task: object) -> None:
 
 
 NAMES = st.sampled_from(
-    "data annotations result value from_name answer original choices text id surface suggestion"
-    " was_cancelled".split()
+    [
+        *("data", "annotations", "result", "value", "from_name", "answer", "original", "choices"),
+        *("text", "id", "surface", "suggestion", "was_cancelled"),
+    ]
 )
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | NAMES,
@@ -491,5 +493,6 @@ def test_the_commands_say_what_they_did(
     told = capsys.readouterr()
     assert f"{target}: 2 added, 0 changed, 0 known, 7 unanswered, 0 disputed, 1 bad" in told.out
     assert "line 4: the answer is neither" in told.err
+    assert "found 1 bad, 0 disputed: mend them and import again; all others are in" in told.err
     assert main(["import", str(tmp_path / "none.csv"), str(target)]) == 2
     shutil.rmtree(tmp_path)
