@@ -153,7 +153,22 @@ def test_excel_sees_utf_8_and_no_formula(output: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "cell",
-    ["=1+1", "+1", "-1", "@x", "\t=1", " =1", "＝1", "'=1", "''=1", "\r=1", "正常", "'正", ""],
+    [
+        "=cmd|' /C calc'!A0",
+        "=1+1",
+        "+1",
+        "-1",
+        "@x",
+        "\t=1",
+        " =1",
+        "＝1",
+        "'=1",
+        "''=1",
+        "\r=1",
+        "正常",
+        "'正",
+        "",
+    ],
 )
 def test_what_is_escaped_comes_back(cell: str) -> None:
     escaped = sheets._harmless(cell)

@@ -1,5 +1,6 @@
 """The report in a real browser: what strangers wrote does nothing, and people can use the page."""
 
+import struct
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
@@ -14,6 +15,7 @@ from pipeline.__main__ import main
 from pipeline.report import write_report
 from tests.conftest import ROOT
 from tests.report.chromium import BROWSER, Chromium
+from tests.report.picture import PICTURE, SIZE, draw
 from tests.report.tables import document, flag, write_tables
 from tests.report.test_report import HOSTILE, MARK, hostile, small
 
@@ -156,6 +158,16 @@ def test_on_a_phone_examples_stand_under_their_substitution(browser: Chromium, s
     for _, _, height, left, right, own in places:
         assert 0 <= left < right <= 390
         assert height < own + 40, "no row is higher than its words need"
+
+
+# --- the README's picture
+
+
+def test_the_picture_can_be_made_again(seed: Path, tmp_path: Path) -> None:
+    draw(seed / "report.html", tmp_path / "picture.png")
+    data = (tmp_path / "picture.png").read_bytes()
+    assert struct.unpack(">II", data[16:24]) == SIZE
+    assert len(data) > PICTURE.stat().st_size / 4, "an empty page has few bytes"
 
 
 # --- readers
