@@ -342,7 +342,7 @@
     tip.replaceChildren(
       make("p", "", pair(surface, suggestion), ` ${probability.toFixed(3)}`),
       make("p", "note", `${KINDS[kind] || kind} ${kind} · 检测器 detector `, foreign(detector)),
-      suggestions.length > 1 || kind === "injection" ? table([["建议", "Suggestion"], ["概率", "Probability", "n"]],
+      suggestions.length > 1 || kind === "injection" ? table([["建议", "Suggestion"], ["其概率", "its probability", "n"]],
         suggestions.map(([text, p]) => [foreign(text || "∅"), figure(p)])) : "",
       table([["依据", "Evidence"], ["值", "Value", "n"]], EVIDENCE.map(([chinese, text], at) => [both(chinese, text), figure(evidence[at])])));
     tip.hidden = false;
