@@ -69,7 +69,7 @@ def id_of(doc_id: str, start: int, end: int, surface: str, suggestion: str) -> s
     """The same for the same flag.
 
     >>> id_of("00ab", 3, 5, "逝世", "死")
-    '00ab:3-5:3aecf42a'
+    '00ab:3-5:9b853bdd'
     """
     return f"{doc_id}:{start}-{end}:{_check(surface, suggestion)}"
 
