@@ -253,6 +253,55 @@ def _report(args: argparse.Namespace) -> None:
     print(write_report(args.output))
 
 
+# --- export and import: the annotation loop
+
+
+def _export_arguments(parser: argparse.ArgumentParser) -> None:
+    _report_arguments(parser)
+    parser.add_argument(
+        "file", type=Path, metavar="FILE", help=".csv for Excel, .json for Label Studio"
+    )
+    parser.add_argument("--rows", type=_count, metavar="N", default=200, help="flags (default 200)")
+    parser.add_argument("--model", metavar="DIR", default=Config().model, help="another model")
+
+
+def _export(args: argparse.Namespace) -> None:
+    from pipeline.annotation import export
+
+    leave_pandas_out()
+    kinds = export(args.output, args.file, args.rows, args.model)
+    print(f"{args.file}: " + ", ".join(f"{count} {name}" for name, count in kinds.items()))
+
+
+def _import_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, metavar="FILE", help="a sheet that was filled in")
+    parser.add_argument("answers", type=Path, metavar="ANSWERS", help="where answers gather: JSONL")
+    parser.add_argument(
+        "--replace", action="store_true", help="where FILE contradicts ANSWERS, FILE is right"
+    )
+
+
+def _import(args: argparse.Namespace) -> None:
+    from pipeline.annotation import gather
+
+    leave_pandas_out()
+    if not args.file.is_file():
+        raise UsageError(f"{args.file} is no file")
+    found = gather(args.file, args.answers, replace=args.replace)
+    for where, problem in found.bad:
+        _fail("import", f"{args.file}, {where}: {problem}", 1)
+    for line in found.disputed:
+        _fail("import", f"disputed: {line}", 1)
+    print(
+        f"{args.answers}: {found.added} added, {found.changed} changed, {found.known} known,"
+        f" {found.unanswered} unanswered, {len(found.disputed)} disputed, {len(found.bad)} bad"
+    )
+    if found.bad or found.disputed:
+        left = f"{len(found.bad)} bad, {len(found.disputed)} disputed"
+        message = f"{left}: mend them and import again; all others are in"
+        raise StageError("import", str(args.file), None, "good rows that agree", message)
+
+
 # --- train
 
 
@@ -260,17 +309,21 @@ def _train_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("corpus", type=Path, metavar="CORPUS", help="text: a file, or a folder")
     parser.add_argument("lexica", type=Path, metavar="LEXICA", help="a folder of word lists")
     parser.add_argument("target", type=Path, metavar="MODEL", help="a folder for the model")
+    parser.add_argument(
+        "--annotations", type=Path, metavar="ANSWERS", help="what `import` has gathered"
+    )
 
 
 def _train(args: argparse.Namespace) -> None:
     from pipeline.training.build import Settings, build
     from pipeline.training.lexica import PAIRS_FILE
 
-    for path in (args.corpus, args.lexica / PAIRS_FILE):
+    wanted = [args.corpus, args.lexica / PAIRS_FILE]
+    for path in (*wanted, args.annotations) if args.annotations else wanted:
         if not path.exists():
             raise UsageError(f"{path} does not exist")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
-    build(args.corpus, args.lexica, args.target, Settings())
+    build(args.corpus, args.lexica, args.target, Settings(), args.annotations)
     print(f"{args.target}: a model; `--model` uses it")
 
 
@@ -340,6 +393,8 @@ COMMANDS: Mapping[str, Command] = {
     "evaluate": Command("measure a model on text it has not seen", _evaluate_arguments, _evaluate),
     "bench": Command("measure the speed of every stage", _bench_arguments, _bench),
     "report": Command("write a page about a finished run", _report_arguments, _report),
+    "export": Command("write flags to a sheet for people to judge", _export_arguments, _export),
+    "import": Command("gather the answers of a sheet", _import_arguments, _import),
     "inspect": Command("show what is flagged in a text", _inspect_arguments, _inspect),
 }
 

@@ -11,7 +11,7 @@ from pipeline.errors import UsageError
 from pipeline.parquet import opened
 from pipeline.schema import TABLES
 from pipeline.stages import STAGES
-from pipeline.storage import read_manifest
+from pipeline.storage import on_disk, read_manifest
 
 
 def read_table(
@@ -31,6 +31,9 @@ def read_table(
     parts = []
     for part in manifest.parts:
         if part.name.startswith(f"{table}/"):
+            if not on_disk(directory, part):
+                message = f"{directory / part.name} is gone or changed: run the same command again"
+                raise UsageError(message)
             with opened(directory / part.name) as file:
                 parts.append(file.read(columns))
     rows = pa.concat_tables(parts).select(names if columns is None else list(columns))

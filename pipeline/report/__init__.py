@@ -1,6 +1,6 @@
 """The report: one page of HTML about a finished corpus, for people to read.
 
-`write_report` counts the tables (`counting`), chooses documents to read (`sampling`), groups those
+`write_report` counts the tables (`counting`), chooses documents to read (`reading`), groups those
 that share substitutions (`vocabularies`), draws (`charts`) and puts it into a page (`page`). All
 of it depends on the tables alone: the same tables give the same bytes.
 """

@@ -103,8 +103,11 @@
   // --- sections
 
   function overview() {
-    const card = (value, chinese, text, alert) =>
-      make("div", alert ? "card alert" : "card", make("b", "", value), make("span", "", ...both(chinese, text)));
+    const card = (value, chinese, text, alert) => {
+      const number = make("b", "", value);
+      if (value.length > 9) number.style.fontSize = `${12 / value.length}rem`;  // fits a phone
+      return make("div", alert ? "card alert" : "card", number, make("span", "", ...both(chinese, text)));
+    };
     fill("cards").append(
       card(count(totals.documents), "篇文档", "documents"),
       card(count(totals.rejects), "条拒收", "rejected", totals.rejects > 0),
@@ -339,7 +342,7 @@
     tip.replaceChildren(
       make("p", "", pair(surface, suggestion), ` ${probability.toFixed(3)}`),
       make("p", "note", `${KINDS[kind] || kind} ${kind} · 检测器 detector `, foreign(detector)),
-      suggestions.length > 1 || kind === "injection" ? table([["建议", "Suggestion"], ["概率", "Probability", "n"]],
+      suggestions.length > 1 || kind === "injection" ? table([["建议", "Suggestion"], ["其概率", "its probability", "n"]],
         suggestions.map(([text, p]) => [foreign(text || "∅"), figure(p)])) : "",
       table([["依据", "Evidence"], ["值", "Value", "n"]], EVIDENCE.map(([chinese, text], at) => [both(chinese, text), figure(evidence[at])])));
     tip.hidden = false;

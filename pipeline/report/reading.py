@@ -45,13 +45,14 @@ def documents(corpus: Path, wanted: Collection[Located]) -> Iterator[Json]:
         by_part.setdefault(located.part, []).append(located.doc_id)
     for part, doc_ids in by_part.items():
         flags: dict[str, list[Json]] = {}
-        for row in _rows_of(corpus / "flags" / part, FLAG_COLUMNS, doc_ids):
+        for row in rows_of(corpus / "flags" / part, FLAG_COLUMNS, doc_ids):
             flags.setdefault(row["doc_id"], []).append(row)
-        for row in _rows_of(corpus / "documents" / part, DOCUMENT_COLUMNS, doc_ids):
+        for row in rows_of(corpus / "documents" / part, DOCUMENT_COLUMNS, doc_ids):
             yield _document(row, flags.get(row["doc_id"], []))
 
 
-def _rows_of(path: Path, columns: Sequence[str], doc_ids: Sequence[str]) -> Iterator[Json]:
+def rows_of(path: Path, columns: Sequence[str], doc_ids: Sequence[str]) -> Iterator[Json]:
+    """Rows of a part that belong to one of the documents, in its order."""
     wanted = pa.array(doc_ids, pa.string())
     with opened(path) as file:
         for group in range(file.num_row_groups):
@@ -127,7 +128,7 @@ def examples(
     texts = {
         row["doc_id"]: row["text"]
         for part, doc_ids in sorted(by_part.items())
-        for row in _rows_of(corpus / "documents" / part, ("doc_id", "text"), sorted(doc_ids))
+        for row in rows_of(corpus / "documents" / part, ("doc_id", "text"), sorted(doc_ids))
     }
     return {
         pair: [_example(doc_id, texts[doc_id], start, end) for _, doc_id, start, end in found]

@@ -10,7 +10,7 @@ import json
 import logging
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,15 +18,17 @@ import numpy as np
 
 from pipeline.model import ngrams as language
 from pipeline.model.alphabet import Alphabet
+from pipeline.model.arrays import Bools
 from pipeline.model.channel import Channel
 from pipeline.model.ngrams import NgramModel
 from pipeline.model.scorer import Scorer
 from pipeline.model.tagger import Tagger
 from pipeline.storage import file_hash
 from pipeline.training import back_off, embeddings, language_model, tagger
+from pipeline.training.annotations import agreed, site_of, with_answers
 from pipeline.training.corpus import Document, documents, is_held_out, sources_of
 from pipeline.training.embeddings import Neighbours
-from pipeline.training.fit import Readership, fit
+from pipeline.training.fit import Judged, Readership, fit
 from pipeline.training.insertion_fit import contexts
 from pipeline.training.lexica import (
     OBSERVED_FILE,
@@ -79,11 +81,21 @@ class Settings(NamedTuple):
     seed: int = 1
 
 
-def build(corpus: Path, lexica: Path, output: Path, settings: Settings) -> Scorer:
+def build(
+    corpus: Path,
+    lexica: Path,
+    output: Path,
+    settings: Settings,
+    annotations: Path | None = None,
+) -> Scorer:
     """Train on every document of ``corpus`` and write the model to ``output``.
+
+    ``annotations`` is a file of answers (`annotation.gather`): the decision is fitted on them, too.
+    New answers cost a new channel and fit; what takes hours is not done again for them.
 
     Raises FileNotFoundError if ``lexica`` has no `spinner_pairs.tsv`.
     """
+    answers = agreed(annotations) if annotations else []
     made_from = card(corpus, lexica, settings)
     work = _work_directory(output, made_from)
     pairs = read_pairs(lexica / PAIRS_FILE)
@@ -99,13 +111,18 @@ def build(corpus: Path, lexica: Path, output: Path, settings: Settings) -> Score
     unit = embeddings.vectors(words.ids, len(words.words), settings.seed)
     near = embeddings.nearest(unit, back_off.NEAREST)
     observed = read_observed(lexica / OBSERVED_FILE)
-    channel = back_off.channel(ngrams, words, unit, near, pairs, observed, related, settings.seed)
+    seen = with_answers(observed, answers)
+    channel = back_off.channel(ngrams, words, unit, near, pairs, seen, related, settings.seed)
     sources = simulated(words, pairs, related, settings.seed).without_fold(HELD_OUT_FOLD)
     taught = _tagger(work, read, ngrams.alphabet, sources, settings)
     readerships = _readerships(work, docs, sources_of(corpus), ngrams, sources, settings)
     advertised = contexts(doc.text for doc in docs)
-    scorer = fit(channel, _known(channel), taught, readerships, advertised, settings.seed)
-    scorer.save(output, made_from)
+    judged = None
+    if answers:
+        unaware = channel.forgetting(_are_of(channel, seen.keys() - {*pairs, *observed}))
+        judged = Judged(unaware, list(map(site_of, answers)))
+    scorer = fit(channel, _known(channel), taught, readerships, advertised, settings.seed, judged)
+    scorer.save(output, made_from if annotations is None else _with(made_from, annotations))
     return scorer
 
 
@@ -115,6 +132,10 @@ def card(corpus: Path, lexica: Path, settings: Settings) -> dict[str, object]:
     lists = [lexica / name for name in (PAIRS_FILE, OBSERVED_FILE, RELATED_FILE)]
     made_from = {p.name: file_hash(p) for p in (*files, lists[0], *filter(Path.exists, lists[1:]))}
     return {"settings": settings._asdict(), "made_from": made_from}
+
+
+def _with(made_from: dict[str, object], annotations: Path) -> dict[str, object]:
+    return {**made_from, "annotations": {annotations.name: file_hash(annotations)}}
 
 
 def simulated(words: Words, pairs: Pairs, related: Related, seed: int) -> Sources:
@@ -141,6 +162,11 @@ def _both_ways(related: Related, known: set[str]) -> dict[str, list[str]]:
             table.setdefault(one, set()).add(other)
             table.setdefault(other, set()).add(one)
     return {word: sorted(others) for word, others in sorted(table.items())}
+
+
+def _are_of(channel: Channel, pairs: Set[tuple[str, str]]) -> Bools:
+    """Which pairs of the channel are among these."""
+    return np.array([pair in pairs for pair in channel.pairs()], dtype=np.bool_)
 
 
 def _known(channel: Channel) -> Channel:

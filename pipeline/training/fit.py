@@ -29,6 +29,7 @@ from pipeline.model.scorer import (
 from pipeline.model.sites import batch_of
 from pipeline.model.tagger import Tagger
 from pipeline.model.trees import Trees
+from pipeline.training.annotations import JudgedSite
 from pipeline.training.boosting import Shape, boosted
 from pipeline.training.insertion_fit import fit_insertions
 from pipeline.training.logistic import logistic
@@ -69,6 +70,12 @@ NO_OPINION = -1.6
 """Log odds just below `scorer.LEAST_INSIDE`: of such a site only listed originals are tried."""
 
 
+ANNOTATED_WEIGHT = 5.0
+"""What a site counts for that a person has judged, on a real page: as much as so many simulated
+ones. Some hundred answers stand beside some hundred thousand sites. That the doubtful ones were
+asked about does no harm: what is learned is the chance of a substitution given what is seen."""
+
+
 class Readership(NamedTuple):
     """Pages, and the language model that scores them while the decision is fitted."""
 
@@ -76,14 +83,23 @@ class Readership(NamedTuple):
     pages: Sequence[Page]
 
 
+class Judged(NamedTuple):
+    """Sites that people have judged, and the channel that reads them: it knows what the shipped one
+    knows, but no pair that only the answers hold. Otherwise `listed` would mean `said to be right`.
+    """
+
+    channel: Channel
+    sites: Sequence[JudgedSite]
+
+
 class _Reading(NamedTuple):
     """One batch of pages, read."""
 
-    pages: Sequence[Page]
     found: Found
     tags: Floats
     family: Flags
     labels: Labels
+    weights: Floats
 
 
 def fit(
@@ -93,6 +109,7 @@ def fit(
     readerships: Sequence[Readership],
     advertised: Sequence[Page],
     seed: int,
+    judged: Judged | None = None,
 ) -> Scorer:
     """The scorer of a channel, a tagger and the first language model, fitted on unseen pages.
 
@@ -101,16 +118,21 @@ def fit(
 
     ``known`` is the channel that the fitting uses: some of what the pages were spun with is not in
     its lists, as it will be with tools that nobody has a list for. ``advertised`` are clean pages
-    with advertisers' terms (`insertion_fit.contexts`).
+    with advertisers' terms (`insertion_fit.contexts`). ``judged`` are sites of real pages: the
+    trees of all rounds of the reading are fitted on them, too. They say nothing of how frequent
+    spinning is, so the prior, the gate and the verdict on pages are not.
     """
     ngrams = readerships[0].ngrams
     batches = [batch for one in readerships for batch in _batches(one)]
     pages = [page for batch in batches for page in batch.pages]
     first, suspicion, gate = _fit_glance(known, batches, seed)
     readings = [_read(known, tagger, batch) for batch in batches]
+    simulated = len(readings)
+    if judged:
+        readings += _judged(judged, tagger, ngrams)
     rows = np.concatenate([one.found.features for one in readings])
     truth = np.concatenate([one.labels for one in readings])
-    weight = np.concatenate([_weights(one.found, one.pages) for one in readings])
+    weight = np.concatenate([one.weights for one in readings])
     sizes = [len(one.labels) for one in readings]
     fold = np.repeat(np.arange(len(readings)) % 2, sizes)
     log.info(
@@ -121,16 +143,16 @@ def fit(
     )
 
     alone, odds = _crossed(rows, truth, weight, fold, seed, READING)
-    clear = truth != UNCLEAR
+    edges = np.cumsum([0, *sizes])
+    clear = np.flatnonzero(truth[: edges[simulated]] != UNCLEAR)
     share = np.average(truth[clear] == SUBSTITUTED, weights=weight[clear])
     base = float(np.log(share / (1 - share)))
-    edges = np.cumsum([0, *sizes])
     parts = [odds[low:high] for low, high in itertools.pairwise(edges)]
     seen = [
         witnesses(one.found, one.family, part, base)
         for one, part in zip(readings, parts, strict=True)
     ]
-    cells = posterior.fitted(seen)
+    cells = posterior.fitted(seen[:simulated])
     reads = [
         Read(one.found, one.tags, part, posterior.infer(*batch, cells), one.family)
         for one, part, batch in zip(readings, parts, seen, strict=True)
@@ -144,7 +166,10 @@ def fit(
     together, parts = further(parts)
     again, parts = further(parts)
     documents = np.concatenate(
-        [document_rows(read, probability(part)) for read, part in zip(reads, parts, strict=True)]
+        [
+            document_rows(read, probability(part))
+            for read, part in list(zip(reads, parts, strict=True))[:simulated]
+        ]
     )
     page = page_verdict(documents, pages)
     return Scorer(
@@ -215,7 +240,27 @@ def _read(known: Channel, tagger: Tagger, readership: Readership) -> _Reading:
     for start, end in list(zip(batch.starts, batch.ends, strict=True))[::BLINDED]:
         tags[start:end] = NO_OPINION
     found = find(ngrams, known, texts, tags)
-    return _Reading(pages, found, tags, families(known, found), _labels(found, pages))
+    family, labels = families(known, found), _labels(found, pages)
+    return _Reading(found, tags, family, labels, _weights(found, pages))
+
+
+def _judged(judged: Judged, tagger: Tagger, ngrams: NgramModel) -> list[_Reading]:
+    """Pages with one site each of which something is known; all others there are UNCLEAR."""
+    channel, sites = judged
+    readings = []
+    for first in range(0, len(sites), PAGES_AT_ONCE):
+        some = sites[first : first + PAGES_AT_ONCE]
+        pages = [one.page for one in some]
+        texts = [page.text for page in pages]
+        tags = tags_of(tagger, batch_of(ngrams, texts))
+        found = find(ngrams, channel, texts, tags)
+        meant = _labels(found, pages) == SUBSTITUTED
+        said = np.where([one.substituted for one in some], SUBSTITUTED, CLEAN)
+        labels = np.where(meant, said[found.sites.document], UNCLEAR).astype(np.int8)
+        weights = np.full(len(labels), ANNOTATED_WEIGHT, dtype=np.float32)
+        readings.append(_Reading(found, tags, families(channel, found), labels, weights))
+        log.info("%d judged sites, %d found", len(some), meant.sum())
+    return readings
 
 
 def _crossed(

@@ -116,6 +116,7 @@ def card_markdown(rows: Sequence[Row], card: Mapping[str, Any]) -> str:
         "## Data",
         "None of it is redistributed: the model holds counts, weights and pairs of words.",
         *(_material(name, digest) for name, digest in card.get("made_from", {}).items()),
+        *(_answers(name, digest) for name, digest in card.get("annotations", {}).items()),
         "## Procedure",
         PROCEDURE,
         _settings(card.get("settings", {})),
@@ -135,6 +136,13 @@ def _material(name: str, digest: str) -> str:
     if known and known.parts:
         lines += ["", _table([("from", "licence"), *known.parts])]
     return "\n".join(lines)
+
+
+def _answers(name: str, digest: str) -> str:
+    return (
+        f"`{name}`, SHA-256 `{digest}`\n\nAnswers of people about flags on real pages, gathered by"
+        " `python -m pipeline import`; the decision was fitted on them, too."
+    )
 
 
 def _settings(settings: Mapping[str, Any]) -> str:

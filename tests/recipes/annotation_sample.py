@@ -1,5 +1,7 @@
 """A sample for annotation: flags of every probability, each with its sentence, as CSV.
 
+To measure calibration by. To teach the detector, `python -m pipeline export` chooses better.
+
 An equal number from each tenth of probability tells more about calibration than the most sure
 ones, or a random sample, of which most are near 0 or 1. The order is that of a hash, so a larger
 sample contains the smaller.

@@ -1,5 +1,6 @@
 """The report in a real browser: what strangers wrote does nothing, and people can use the page."""
 
+import struct
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
@@ -14,6 +15,7 @@ from pipeline.__main__ import main
 from pipeline.report import write_report
 from tests.conftest import ROOT
 from tests.report.chromium import BROWSER, Chromium
+from tests.report.picture import PICTURE, SIZE, draw
 from tests.report.tables import document, flag, write_tables
 from tests.report.test_report import HOSTILE, MARK, hostile, small
 
@@ -133,6 +135,39 @@ def test_what_cannot_be_seen_is_shown_by_its_code(browser: Chromium, tmp_path: P
 def test_a_line_without_an_end_does_not_widen_the_page(browser: Chromium, tmp_path: Path) -> None:
     browser.open(write_report(hostile(tmp_path)), 390, 800)
     assert browser.run("document.documentElement.scrollWidth") == 390
+
+
+@pytest.mark.parametrize("width", [1280, 850, 700, 390, 360])
+def test_large_numbers_fit_their_cards(browser: Chromium, tmp_path: Path, width: int) -> None:
+    large = {"n_chars": 2_000_000_000, "n_han": 2_000_000_000, "n_flags": 200_000_000}
+    rows = [document(f"{i:02}", "甲", **large) for i in range(20)]
+    browser.open(write_report(write_tables(tmp_path, [{"documents": rows}])), width, 800)
+    numbers = "[...document.querySelectorAll('.card b')]"
+    assert "40,000,000,000" in browser.run(f"{numbers}.map(b => b.textContent)")
+    wide = browser.run(f"{numbers}.filter(b => b.scrollWidth > b.clientWidth).length")
+    assert wide == 0
+
+
+def test_on_a_phone_examples_stand_under_their_substitution(browser: Chromium, seed: Path) -> None:
+    browser.open(seed / "report.html", 390, 800)
+    places = browser.run(
+        "[...document.querySelectorAll('#pairs tbody tr')].map(r => [r, r.querySelector('.wide')]"
+        ".map(n => n.getBoundingClientRect()).flatMap(b => [b.left, b.right, b.height]))"
+    )
+    assert len(places) == 100
+    for _, _, height, left, right, own in places:
+        assert 0 <= left < right <= 390
+        assert height < own + 40, "no row is higher than its words need"
+
+
+# --- the README's picture
+
+
+def test_the_picture_can_be_made_again(seed: Path, tmp_path: Path) -> None:
+    draw(seed / "report.html", tmp_path / "picture.png")
+    data = (tmp_path / "picture.png").read_bytes()
+    assert struct.unpack(">II", data[16:24]) == SIZE
+    assert len(data) > PICTURE.stat().st_size / 4, "an empty page has few bytes"
 
 
 # --- readers

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.annotation import answers
+from pipeline.annotation.answers import Answer, id_of
 from pipeline.config import Config
 from pipeline.model import scorer
 from pipeline.model.channel import LISTED
@@ -57,9 +59,13 @@ def folders(tmp_path_factory):
     return folder
 
 
+def _places(folders, name):
+    return folders / "corpus", folders / "lexica", folders / name
+
+
 @pytest.fixture(scope="module")
 def model(folders):
-    build(folders / "corpus", folders / "lexica", folders / "model", SETTINGS)
+    build(*_places(folders, "model"), SETTINGS)
     return folders / "model"
 
 
@@ -83,6 +89,59 @@ def test_the_same_seed_gives_the_same_model(folders, model):
     assert names == sorted(path.name for path in (folders / "again").iterdir())
     for name in set(names) - {"card.json"}:
         assert (model / name).read_bytes() == (folders / "again" / name).read_bytes(), name
+
+
+def _answers(path, surface, original, answer, sentences):
+    """A file in which somebody has judged ``surface`` in each of the sentences."""
+    found = []
+    for number, sentence in enumerate(sentences):
+        before, _, after = sentence.partition(surface)
+        id_ = id_of(f"{number:04x}", len(before), len(before) + len(surface), surface, original)
+        word = "" if answer == "no" else original
+        found.append(
+            Answer(id_, "a", before, surface, after, original, 0.5, "uncertain", answer, word)
+        )
+    answers.write(path, found)
+
+
+def test_what_people_said_is_learned(folders, model):
+    """意识 is a substitute in the list; here people say that in one place it is right, and that
+    平实 stands for 认识, which no list holds.
+    """
+    right = [f"{who}的意识到了新水平,工作取得了进展。" for who in WHO] * 3
+    wrong = [f"{who}平实到问题的严重性,大家都很满意。" for who in WHO] * 3
+    _answers(folders / "no.jsonl", "意识", "认识", "no", right)
+    _answers(folders / "other.jsonl", "平实", "认识", "other", wrong)
+    both = answers.read(folders / "no.jsonl") + [
+        one._replace(id="ff" + one.id) for one in answers.read(folders / "other.jsonl")
+    ]
+    disputed = both[0]._replace(id=id_of("ee", 1, 3, "意识", "认识"), disputed="yes")
+    answers.write(folders / "answers.jsonl", [*both, disputed])
+    build(*_places(folders, "told"), SETTINGS, folders / "answers.jsonl")
+
+    def most(name, text, surface):
+        flags = flag(text, Config(model=str(folders / name), keep_probability=0.0))
+        return max((f.probability for f in flags if f.surface == surface), default=0.0)
+
+    spun = "村民意识到问题的严重性,大家都很有意。学生决定了实际的难题,事情有了果实。" * 2
+    assert most("told", right[0], "意识") < most("model", right[0], "意识")
+    assert most("told", wrong[0] * 2, "平实") > most("model", wrong[0] * 2, "平实")
+    assert most("told", spun, "意识") > most("told", right[0], "意识"), "elsewhere it is odd"
+    card = json.loads((folders / "told" / "card.json").read_text(encoding="utf-8"))
+    assert set(card["annotations"]) == {"answers.jsonl"}
+    works = [path for path in folders.glob("told.work-*") if path.is_dir()]
+    assert len(works) == 1
+    assert works[0].name.rpartition("-")[2] in {p.name[-12:] for p in folders.glob("model.work-*")}
+
+
+def test_new_answers_do_not_train_anew_what_takes_hours(folders, model):
+    """The work directory is that of a training without answers, and with others."""
+    work = next(folders.glob("model.work-*"))
+    before = {path.name: path.stat().st_mtime_ns for path in work.iterdir() if path.is_file()}
+    _answers(folders / "few.jsonl", "意识", "认识", "no", ["他有这个意识。"])
+    build(*_places(folders, "model"), SETTINGS, folders / "few.jsonl")
+    after = {path.name: path.stat().st_mtime_ns for path in work.iterdir() if path.is_file()}
+    assert before == after
 
 
 def test_models_that_know_less_have_seen_no_text_of_their_pages_sources():

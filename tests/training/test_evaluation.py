@@ -220,6 +220,8 @@ def test_the_card_has_every_figure_and_the_licences_of_what_it_knows(rows):
 
 def test_the_card_of_a_model_without_a_history(rows):
     assert "Format unknown." in card_markdown(rows, {})
+    taught = card_markdown(rows, {"annotations": {"answers.jsonl": "ab12"}})
+    assert "`answers.jsonl`, SHA-256 `ab12`\n\nAnswers of people" in taught
 
 
 def test_the_command_prints_the_table_and_leaves_it(folders, tmp_path, capsys):
