@@ -15,7 +15,7 @@ from typing import NamedTuple, NoReturn
 from pipeline.config import Config
 from pipeline.errors import StageError, UsageError
 from pipeline.stages import STAGES
-from pipeline.startup import leave_pandas_out, one_thread_each, open_streams
+from pipeline.startup import give_memory_back, leave_pandas_out, one_thread_each, open_streams
 
 ENGINES = ("local", "spark")
 STDIN = "0-stdin"
@@ -35,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Do one command. Returns the exit status: 0 done, 1 failed, 2 used wrongly."""
     open_streams()
     one_thread_each()
+    give_memory_back()
     args = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, _interrupt)
     if not args.debug:

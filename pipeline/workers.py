@@ -15,7 +15,7 @@ from typing import Self
 from pipeline.errors import StageError
 from pipeline.parts import Job
 from pipeline.progress import Report
-from pipeline.startup import leave_pandas_out
+from pipeline.startup import give_memory_back, leave_pandas_out
 from pipeline.storage import Part
 
 _done: "Synchronized[int]"
@@ -93,6 +93,7 @@ def _result(future: Future[list[Part]], stage: str) -> list[Part]:
 def _start(done: "Synchronized[int]") -> None:
     global _done  # noqa: PLW0603 - the pool offers a worker no other place
     _done = done
+    give_memory_back()
     leave_pandas_out()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told too, and ends its workers
     threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -7,7 +7,7 @@ insertions that it learned from are made of the same terms, and it finds them wh
 
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -30,6 +30,9 @@ FEATURES = (
 
 LONGEST = 40
 """Characters of one string, so that what strangers write cannot make a flag without end."""
+
+AT_ONCE = 500_000
+"""Characters that are searched for terms at once: 4 bytes each, and as many again on the way."""
 
 CONTEXT = ORDER - 1
 _EDGES = "\n。！？!?；;"
@@ -77,16 +80,40 @@ def hold_terms(texts: Sequence[str]) -> list[bool]:
     >>> hold_terms(["北京的快速公路", "本期一肖中特"])
     [False, True]
     """
+    held = [False] * len(texts)
+    for numbers, pieces in _stretches(texts):
+        text = "\n".join([*pieces, ""])
+        ends = np.cumsum([len(piece) + 1 for piece in pieces])
+        for piece in np.searchsorted(ends, _term_starts(text), side="right").tolist():
+            held[numbers[piece]] = True
+    return held
+
+
+def _stretches(texts: Sequence[str]) -> Iterator[tuple[list[int], list[str]]]:
+    """Texts, by number, with some AT_ONCE characters in all; of a longer one pieces that overlap by
+    as much as a term may have.
+    """
+    numbers: list[int] = []
+    pieces: list[str] = []
+    size = 0
+    for number, text in enumerate(texts):
+        for start in range(0, max(1, len(text)), AT_ONCE):
+            numbers.append(number)
+            pieces.append(text[start : start + AT_ONCE + LONGEST])
+            size += len(pieces[-1])
+            if size >= AT_ONCE:
+                yield numbers, pieces
+                numbers, pieces, size = [], [], 0
+    if pieces:
+        yield numbers, pieces
+
+
+def _term_starts(text: str) -> list[int]:
     first, second, by_two = _openings()
-    text = "\n".join([*texts, ""])
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
     at = np.flatnonzero(first[codes[:-1]])
-    at = at[second[codes[at + 1]]].tolist()
-    starts = [i for i in at if text.startswith(by_two.get(text[i : i + 2], ()), i)]
-    ends = np.cumsum([len(one) + 1 for one in texts])
-    held = np.zeros(len(texts), dtype=np.bool_)
-    held[np.searchsorted(ends, starts, side="right")] = True
-    return held.tolist()
+    at = at[second[codes[at + 1]]]
+    return [i for i in at.tolist() if text.startswith(by_two.get(text[i : i + 2], ()), i)]
 
 
 def suspects(text: str, ids: Ids, model: NgramModel) -> list[Suspect]:

@@ -15,6 +15,9 @@ from pipeline.spans import Alignment
 
 Ints = npt.NDArray[np.int64]
 
+STRETCH = 1 << 20
+"""Characters, or bytes, of text that are looked at at once."""
+
 
 def restored(text: str, replacements: list[tuple[int, int, str]]) -> str:
     """The text with some spans, in order and disjoint, replaced.
@@ -66,19 +69,32 @@ class _Texts:
         bounds = np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column) + 1]
         self.first_byte, self.last_byte = int(bounds[0]), int(bounds[-1])
         used = np.frombuffer(self.data, np.uint8)[self.first_byte : self.last_byte]
-        self._bytes = np.flatnonzero((used & 0xC0) != 0x80).astype(np.int32) + self.first_byte
+        self._bytes = np.concatenate(
+            [
+                np.flatnonzero((used[at : at + STRETCH] & 0xC0) != 0x80).astype(np.int32) + at
+                for at in range(0, max(1, len(used)), STRETCH)
+            ]
+        )
+        """Where in `_used` each character begins. In stretches: one document may have 20 million
+        characters, and what numpy makes on the way takes 16 bytes of each."""
         self._used = used
 
     def byte(self, offset: Ints, document: Ints) -> npt.NDArray[np.int32]:
         """Where the character at an offset begins, in `data`. Not for the end of the last text."""
         used = offset - document  # there is one unused offset for each earlier document
-        return np.asarray(self._bytes[used], np.int32)
+        return np.asarray(self._bytes[used] + self.first_byte, np.int32)
 
     def classes(self) -> Ints:
         """Characters of each class (see `quality.classes`) in each text; shape (texts, 4)."""
-        points = np.frombuffer(self._used.tobytes().decode().encode("utf-32-le"), np.uint32)
-        text = np.repeat(np.arange(len(self.lengths)), self.lengths)
-        counts = np.bincount(text * 4 + classes()[points], minlength=4 * len(self.lengths))
+        counts = np.zeros(4 * len(self.lengths), np.int64)
+        ends = np.cumsum(self.lengths)
+        for at in range(0, len(self._bytes), STRETCH):
+            bounds = self._bytes[at : at + STRETCH + 1]
+            last = len(self._used) if at + STRETCH >= len(self._bytes) else int(bounds[-1])
+            text = self._used[int(bounds[0]) : last].tobytes().decode()
+            points = np.frombuffer(text.encode("utf-32-le"), np.uint32)
+            of = np.searchsorted(ends, np.arange(at, at + len(points)), side="right")
+            counts += np.bincount(of * 4 + classes()[points], minlength=len(counts))
         return counts.reshape(-1, 4)
 
 
