@@ -16,7 +16,7 @@ from pipeline.page import read_page
 from pipeline.page.dates import read_date
 from pipeline.page.metadata import is_name
 from pipeline.quality import line_repetition, text_hash
-from pipeline.rules import RULES
+from pipeline.rules import RULES, look
 from pipeline.rules.rewriting import compose
 from pipeline.rules.script import script_of
 from pipeline.schema import STAGE_COLUMNS
@@ -95,17 +95,22 @@ def _rewritten(text: str) -> tuple[str, tuple[tuple[str, int], ...], tuple[Edit,
     """The text after all rules, what each did, and the edits that changed a length.
 
     One rule may make what an earlier one looks for: an entity decoded, a control removed. So they
-    take turns until none finds anything.
+    take turns until none finds anything. A rule of which no cue stands in the text is not asked.
     """
     counts: dict[str, int] = {}
     alignment: tuple[Edit, ...] = ()
+    cues = look()
+    seen = cues.at(text)
     for _ in range(MOST_ROUNDS):
         before = text
         for name, rule in RULES.items():
+            if not seen & cues.bits[name]:
+                continue
             rewrite = rule(text)
             if rewrite.changed:
                 counts[name] = counts.get(name, 0) + rewrite.changed
                 text, alignment = rewrite.text, compose(alignment, rewrite.edits)
+                seen = cues.at(text)
         if text == before:
             break
     return text, tuple((name, counts[name]) for name in RULES if name in counts), alignment
