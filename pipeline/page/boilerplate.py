@@ -33,7 +33,9 @@ BUTTONS = frozenset(_phrases("line"))
 STARTS = _phrases("start")
 PROMPTS = re.compile(f"(?:{'|'.join(map(re.escape, _phrases('anywhere')))})(?!者)")
 """版权所有者 is no 版权所有."""
-_STARTS_WITH = {first: tuple(s for s in STARTS if s[0] == first) for first in {s[0] for s in STARTS}}
+_STARTS_WITH = {
+    first: tuple(s for s in STARTS if s[0] == first) for first in {s[0] for s in STARTS}
+}
 FIRST_CHARACTERS = frozenset(phrase[0] for phrase in (*STARTS, *BUTTONS))
 NOTICES = tuple(start for start in STARTS if "声明" in start or "申明" in start or "版权" in start)
 
@@ -73,7 +75,9 @@ def is_path(line: str) -> bool:
 def _starts_like_the_site(line: str) -> bool:
     if len(line) > LONGEST_START:
         return line.startswith(NOTICES)
-    return line.startswith(_STARTS_WITH.get(line[0], ())) or (len(line) <= LONGEST_LINE and _is_row_of_buttons(line))
+    return line.startswith(_STARTS_WITH.get(line[0], ())) or (
+        len(line) <= LONGEST_LINE and _is_row_of_buttons(line)
+    )
 
 
 def _is_row_of_buttons(line: str) -> bool:
