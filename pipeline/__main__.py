@@ -6,20 +6,23 @@ import logging
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from pipeline.config import Config
 from pipeline.errors import StageError, UsageError
+from pipeline.progress import is_json, log_json, say, tell
 from pipeline.stages import STAGES
 from pipeline.startup import give_memory_back, leave_pandas_out, one_thread_each, open_streams
 
 ENGINES = ("local", "spark")
 STDIN = "0-stdin"
 """Folder, under OUTPUT, in which standard input is kept."""
+LOG_JSON = "--log-json"
 HALVES = ("report", "choose")
 
 
@@ -36,6 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     open_streams()
     one_thread_each()
     give_memory_back()
+    # Known before the arguments are: they, too, may be wrong.
+    log_json(LOG_JSON in (sys.argv if arguments is None else arguments))
     args = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, _interrupt)
     if not args.debug:
@@ -58,7 +63,8 @@ def _fail(command: str, message: str, status: int) -> int:
     line = " ".join(f"pipeline {command}: {message}".split())
     # A file may have a name that a terminal obeys.
     shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
-    print(shown, file=sys.stderr)
+    if not tell("error", command=command, status=status, message=shown):
+        print(shown, file=sys.stderr)
     return status
 
 
@@ -73,8 +79,15 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        if tell("error", command=self.prog.rpartition(" ")[2], status=2, message=message):
+            sys.exit(2)
+        super().error(message)
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="python -m pipeline", description="Clean Chinese text, and find what was spun."
     )
     parser.add_argument("--debug", action="store_true", help="show where an error came from")
@@ -126,6 +139,9 @@ def _stage_arguments(parser: argparse.ArgumentParser) -> None:
 def _work_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=_count, metavar="N", help="processes (default: cores)")
     parser.add_argument("--engine", choices=ENGINES, default="local", help="where to run it")
+    parser.add_argument(
+        LOG_JSON, action="store_true", help="tell on stderr in JSON, an object a line (see README)"
+    )
     _config_arguments(parser)
 
 
@@ -194,26 +210,47 @@ def _source(args: argparse.Namespace, beside: Path) -> Path:
 
 
 def _run(args: argparse.Namespace) -> None:
+    from pipeline.outcome import run_fields
     from pipeline.report import check_place, write_report
     from pipeline.runner import run, summary
 
     leave_pandas_out()
     check_place(args.output)
+    workers = _workers(args)
+    tell("start", command="run", workers=workers)
     source = _source(args, args.output)
-    manifest = run(source, args.output, _config(args), _workers(args))
+    outcomes = run(source, args.output, _config(args), workers)
+    started = time.monotonic()
     report = write_report(args.output)
-    print(f"{summary(args.output / STAGES['write'].directory, manifest)}; {report}")
+    if is_json() or any(outcome.parts_made for outcome in outcomes):
+        fields = run_fields(outcomes, {"report": time.monotonic() - started})
+        _tell_summary("run", {**fields, "report": str(report)})
+    directory = args.output / STAGES["write"].directory
+    print(f"{summary(directory, outcomes[-1].manifest)}; {report}")
 
 
 def _run_stage(args: argparse.Namespace) -> None:
     from pipeline.runner import run_stage, summary
 
     leave_pandas_out()
+    workers = _workers(args)
+    tell("start", command=args.command, workers=workers)
     source = args.input
     if args.command == "ingest":
         source = _source(args, args.output.parent)
-    manifest = run_stage(args.command, source, args.output, _config(args), _workers(args))
-    print(summary(args.output, manifest))
+    outcome = run_stage(args.command, source, args.output, _config(args), workers)
+    if is_json() or outcome.parts_made:
+        _tell_summary(args.command, outcome.fields())
+    print(summary(args.output, outcome.manifest))
+
+
+def _tell_summary(command: str, fields: Mapping[str, Any]) -> None:
+    from pipeline.outcome import block
+    from pipeline.tally import peak_bytes
+
+    fields = {**fields, "peak_parent_bytes": peak_bytes()}
+    if not tell("summary", command=command, **fields):
+        say(block(fields))
 
 
 # --- inspect

@@ -15,15 +15,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline import keys, parquet, parts, storage
+from pipeline.accounts import counted
 from pipeline.config import Config
 from pipeline.duplicates import Copies, exact_copies
 from pipeline.errors import StageError, UsageError
 from pipeline.inputs import input_of, list_files, shards
+from pipeline.outcome import Outcome
 from pipeline.parts import Advance, Job
-from pipeline.progress import progress, say
+from pipeline.progress import is_json, progress, say, tell
 from pipeline.schema import STAGE_COLUMNS, TABLES
 from pipeline.stages import STAGES
 from pipeline.storage import MANIFEST, REJECTS, Manifest, Part
+from pipeline.tally import Made, Tally, peak_bytes
 from pipeline.workers import Workers
 
 
@@ -44,18 +47,19 @@ Chain = Mapping[str, Finished]
 """The stages whose columns an input offers, by name, from `ingest` on."""
 
 
-def run(source: Path, output: Path, config: Config, workers: int) -> Manifest:
-    """All stages, from files to tables. Returns the manifest of the tables."""
+def run(source: Path, output: Path, config: Config, workers: int) -> list[Outcome]:
+    """All stages, from files to tables. Returns what came of each."""
     directories = {name: output / stage.directory for name, stage in STAGES.items()}
     _check_paths(source, list(directories.values()))
     with _locked(list(directories.values()), []), Workers(workers) as crew:
+        outcomes = []
         for name, directory in directories.items():
-            manifest = _bring_up_to_date(name, source, directory, config, crew)
+            outcomes.append(_bring_up_to_date(name, source, directory, config, crew))
             source = directory
-    return manifest
+    return outcomes
 
 
-def run_stage(name: str, source: Path, target: Path, config: Config, workers: int) -> Manifest:
+def run_stage(name: str, source: Path, target: Path, config: Config, workers: int) -> Outcome:
     """One stage, from the directory of an earlier one (or from files) to its own."""
     _check_paths(source, [target])
     inputs = [] if name == "ingest" else [at.directory for at in _chain(name, source).values()]
@@ -110,7 +114,7 @@ def _tidy(directories: Sequence[Path]) -> None:
 
 def _bring_up_to_date(
     stage: str, source: Path, target: Path, config: Config, crew: Workers
-) -> Manifest:
+) -> Outcome:
     started = time.monotonic()
     old = storage.read_manifest(target)
     if old is not None and old.stage != stage:
@@ -126,16 +130,46 @@ def _bring_up_to_date(
     seen = storage.manifest_hash(source) if chain else None
     draft = Manifest(stage, os.path.relpath(source, target), seen, made_from, 0, {}, {}, ())
     if not todo and old is not None and _completed(draft, kept, chain, target, old) == old:
-        say(f"{stage}: up to date")
-        return old
+        outcome = Outcome(stage, target, old, 0, len(kept), time.monotonic() - started)
+        _tell_end(outcome, "up to date")
+        return outcome
     (target / MANIFEST).unlink(missing_ok=True)
-    made = [part for done in _make(todo, crew) for part in done]
+    known = _known(stage, target, kept, chain)
+    made, tally = _make(todo, crew, len(kept), known)
     manifest = _completed(draft, [*kept, *made], chain, target, old)
     _delete_others(target, manifest.parts)
     storage.write_manifest(target, manifest)
+    seconds = time.monotonic() - started
+    outcome = Outcome(stage, target, manifest, len(made), len(kept), seconds, tally, peak_bytes())
     work = f"{len(made):,} parts made, {len(kept):,} kept"
-    say(f"{stage}: {work}; {_rows(manifest)}; {time.monotonic() - started:.1f} s")
-    return manifest
+    _tell_end(outcome, f"{work}; {_rows(manifest)}; {seconds:.1f} s")
+    return outcome
+
+
+def _tell_end(outcome: Outcome, line: str) -> None:
+    if is_json():
+        tell("end", **outcome.fields())
+    else:
+        say(f"{outcome.stage}: {line}")
+
+
+def _known(stage: str, target: Path, kept: Sequence[Part], chain: Chain) -> Tally:
+    """What is known before a stage begins: of the parts that it need not make, and for the stages
+    after `flag`, how much is spun; after `ingest`, what was rejected, and how much text there is.
+    """
+    known = counted(target, kept)
+    if "ingest" not in chain:
+        return known
+    ingested = counted(chain["ingest"].directory, chain["ingest"].documents())
+    flagged = Tally()
+    if "flag" in chain and stage != "write":  # whose own parts tell it
+        flagged = counted(chain["flag"].directory, chain["flag"].documents())
+    return known._replace(
+        rejects=chain["ingest"].manifest.rejects,
+        text_bytes=ingested.text_bytes,
+        spun=flagged.spun if flagged.spun is not None else known.spun,
+        documents=flagged.documents or known.documents,
+    )
 
 
 # --- what has to be there
@@ -265,11 +299,43 @@ def _delete_others(target: Path, wanted: Sequence[Part]) -> None:
 # --- making it
 
 
-def _make(jobs: Sequence[Job], crew: Workers) -> Iterator[list[Part]]:
-    if jobs:
-        unit = "bytes" if jobs[0].stage == "ingest" else "documents"
-        with progress(jobs[0].stage, sum(job.weight for job in jobs), unit) as report:
-            yield from crew.map(jobs, report)
+def _make(
+    jobs: Sequence[Job], crew: Workers, n_kept: int, known: Tally
+) -> tuple[list[Part], Tally]:
+    """Have the jobs done. Returns their parts, and a tally of the whole stage."""
+    if not jobs:
+        return [], known
+    stage = jobs[0].stage
+    unit = "bytes" if stage == "ingest" else "documents"
+    total = sum(job.weight for job in jobs)
+    tell(
+        "stage",
+        stage=stage,
+        total=total,
+        unit=unit,
+        parts_made=len(jobs),
+        parts_kept=n_kept,
+        workers=crew.count,
+    )
+    parts: list[Part] = []
+    tally = known
+    with progress(stage, total, unit, known) as report:
+        for made in crew.map(jobs, report):
+            parts += made.parts
+            new = _news(stage, jobs[0].target, made, known)
+            tally = tally.plus(new)
+            report.add(new)
+    return parts, tally
+
+
+def _news(stage: str, target: Path, made: Made, known: Tally) -> Tally:
+    """What a finished job adds to what is known. An engine may leave the counting to us."""
+    tally = counted(target, made.parts) if made.tally is None else made.tally
+    if stage == "ingest":
+        return tally
+    tally = tally._replace(rejects={}, text_bytes=0)  # `ingest` has told them
+    is_counted = stage not in ("flag", "write") and known.spun is not None
+    return tally._replace(documents=0) if is_counted else tally
 
 
 def _completed(

@@ -12,11 +12,12 @@ from multiprocessing.sharedctypes import Synchronized
 from types import TracebackType
 from typing import Self
 
+from pipeline.accounts import do
 from pipeline.errors import StageError
 from pipeline.parts import Job
 from pipeline.progress import Report
 from pipeline.startup import give_memory_back, leave_pandas_out
-from pipeline.storage import Part
+from pipeline.tally import Made
 
 _done: "Synchronized[int]"
 """In a worker: what all of them have done, shared with the parent."""
@@ -47,7 +48,7 @@ class Workers:
             process.terminate()
             process.join()
 
-    def map(self, jobs: Sequence[Job], report: Report) -> Iterator[list[Part]]:
+    def map(self, jobs: Sequence[Job], report: Report) -> Iterator[Made]:
         """Do the jobs, the heaviest first; yield what each made, as it is finished."""
         ordered = sorted(jobs, key=lambda job: -job.weight)
         return self._here(ordered, report) if self._alone(jobs) else self._spread(ordered, report)
@@ -57,7 +58,7 @@ class Workers:
         return self.count == 1 or sum(job.weight > 0 for job in jobs) <= 1
 
     @staticmethod
-    def _here(jobs: Sequence[Job], report: Report) -> Iterator[list[Part]]:
+    def _here(jobs: Sequence[Job], report: Report) -> Iterator[Made]:
         done = 0
 
         def advance(units: int) -> None:
@@ -66,15 +67,15 @@ class Workers:
             report(done)
 
         for job in jobs:
-            yield job.make(job, advance)
+            yield do(job, advance)
 
-    def _spread(self, jobs: Sequence[Job], report: Report) -> Iterator[list[Part]]:
+    def _spread(self, jobs: Sequence[Job], report: Report) -> Iterator[Made]:
         if self._pool is None:
             self._pool = ProcessPoolExecutor(
                 self.count, self._context, initializer=_start, initargs=(self._done,)
             )
         self._done.value = 0
-        waiting: set[Future[list[Part]]] = {self._pool.submit(_do, job) for job in jobs}
+        waiting: set[Future[Made]] = {self._pool.submit(_do, job) for job in jobs}
         while waiting:
             finished, waiting = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
             for future in finished:
@@ -82,7 +83,7 @@ class Workers:
             report(self._done.value)
 
 
-def _result(future: Future[list[Part]], stage: str) -> list[Part]:
+def _result(future: Future[Made], stage: str) -> Made:
     try:
         return future.result()
     except BrokenProcessPool:
@@ -107,9 +108,9 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _do(job: Job) -> list[Part]:
+def _do(job: Job) -> Made:
     def advance(units: int) -> None:
         with _done.get_lock():
             _done.value += units
 
-    return job.make(job, advance)
+    return do(job, advance)

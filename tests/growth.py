@@ -1,21 +1,26 @@
-"""Memory, time and disk against the size of the input: `python -m tests.growth --help`.
+"""How time, memory and disk grow with the input: a run of each size, measured from outside.
 
-Not collected by pytest: ten gigabytes take the better part of an hour. It makes a JSON-lines file
-of the size asked for, has `python -m pipeline run` clean it, and looks at every process meanwhile.
+    python -m tests.growth CORPUS LEXICA --sizes 1 10 100 --workers 2 --folder DIR
+
+CORPUS is what `pipeline.training.corpus` reads. The input is one jsonl file of so many MB (10^6
+bytes), the same every time: documents of the corpus in turns, 5% of them spun, each with its number
+put in front, so that no two have one text; and one document of 50 MB (a tenth of the input, where
+that is less). Memory is what /proc says of every process of the run (Linux only), five times a
+second, and what the run itself tells with `--log-json`.
 """
 
-# ruff: noqa: T201 - it prints
+# ruff: noqa: T201 - a command prints
 import argparse
 import json
-import os
 import random
-import re
-import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from itertools import cycle
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from pipeline.stages import STAGES
 from pipeline.training.corpus import documents
@@ -23,135 +28,152 @@ from pipeline.training.lexica import PAIRS_FILE, read_pairs
 from pipeline.training.spinner import spin
 from pipeline.training.tools import list_tool
 
-BASE_CHARS = 4_000_000
-"""Of different text; beyond it texts come again, each time with another number at the end."""
-ONE_IN = 20
-"""Documents that are spun."""
-GIANT_BYTES = 50_000_000
-EVERY = 0.25
-"""Seconds between two looks at the processes."""
-UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9}
+POOL_CHARS = 4_000_000
+"""Of different text, which is then used again."""
+SPUN_SHARE = 0.05
+LONG_BYTES = 50_000_000
+LONG_SHARE = 0.1
+SAMPLES_A_SECOND = 5
+SEED = 1
 
 
-def size(text: str) -> int:
-    found = re.fullmatch(r"(\d+)(|KB|MB|GB)", text.upper())
-    if not found:
-        raise argparse.ArgumentTypeError("must be a number of bytes, such as 100MB")
-    return int(found[1]) * UNITS[found[2]]
+class Grown(NamedTuple):
+    """One run."""
+
+    megabytes: float
+    summary: dict[str, Any]
+    """What the run says at its end: `progress.FIELDS`."""
+    peak_worker_bytes: int
+    peak_parent_bytes: int
+    disk_bytes: dict[str, int]
+    """By stage."""
 
 
-def base_texts(corpus: Path, lexica: Path) -> list[str]:
-    pairs, rng = read_pairs(lexica / PAIRS_FILE), random.Random(1)
-    texts: list[str] = []
-    held = 0
+def pool(corpus: Path, lexica: Path) -> list[str]:
+    """Different texts, of which some are spun."""
+    rng, pairs = random.Random(SEED), read_pairs(lexica / PAIRS_FILE)
+    texts, chars = [], 0
     for document in documents(corpus):
+        is_spun = rng.random() < SPUN_SHARE
         text = document.text
-        if len(texts) % ONE_IN == 0:
-            text = spin(text, list_tool(pairs, rng), rng).text
-        texts.append(text)
-        held += len(text)
-        if held >= BASE_CHARS:
+        texts.append(spin(text, list_tool(pairs, rng), rng).text if is_spun else text)
+        chars += len(text)
+        if chars >= POOL_CHARS:
             break
     return texts
 
 
-def lines(texts: list[str], n_bytes: int) -> Iterator[bytes]:
-    """One document of GIANT_BYTES, as soon as that is at most half of it all; then the others."""
-    written = number = 0
-    escaped = [json.dumps(text, ensure_ascii=False)[1:-1].encode() for text in texts]
-    if n_bytes >= 2 * GIANT_BYTES:
-        body = rb"\n".join(escaped)
-        giant = (body * (1 + GIANT_BYTES // len(body)))[:GIANT_BYTES].decode("utf-8", "ignore")
-        line = b'{"text": "' + giant.rstrip("\\").encode() + b'"}\n'
-        written += len(line)
-        yield line
-    while written < n_bytes:
-        line = b'{"text": "%s\\n\xe6\x96\x87\xe5\x8f\xb7%d"}\n' % (
-            escaped[number % len(escaped)],
-            number,
-        )
-        number += 1
-        written += len(line)
+def records(texts: list[str], size: int) -> Iterator[str]:
+    """Lines of a jsonl file of about so many bytes; the long document is in the middle."""
+    long, written, n = min(LONG_BYTES, int(size * LONG_SHARE)), 0, 0
+    turns = cycle(texts)
+    while written < size:
+        if long and written >= size // 2:
+            text, held = f"{n}号长篇。", 0
+            pieces = [text]
+            while held < long:
+                pieces.append(next(turns))
+                held += len(pieces[-1].encode())
+            text, long = "\n".join(pieces), 0
+        else:
+            text = f"{n}号文件。\n{next(turns)}"
+        line = json.dumps({"text": text}, ensure_ascii=False) + "\n"
+        written += len(line.encode())
+        n += 1
         yield line
 
 
-def resident(pid: int) -> dict[int, int]:
-    """Resident bytes of a process and of all below it."""
-    found = {}
-    waiting = [pid]
-    while waiting:
-        at = waiting.pop()
+def memory(process: int) -> dict[int, int]:
+    """Bytes that a process and its descendants hold now, by process."""
+    children: dict[int, list[int]] = {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
         try:
-            status = Path(f"/proc/{at}/status").read_text(encoding="utf-8")
-            waiting += map(
-                int, Path(f"/proc/{at}/task/{at}/children").read_text(encoding="utf-8").split()
-            )
+            fields = status.read_text().rpartition(")")[2].split()
         except (FileNotFoundError, ProcessLookupError):
             continue
-        if rss := re.search(r"VmRSS:\s+(\d+) kB", status):
-            found[at] = int(rss[1]) * 1024
+        children.setdefault(int(fields[1]), []).append(int(status.parent.name))
+    found, waiting = {}, [process]
+    while waiting:
+        one = waiting.pop()
+        waiting += children.get(one, [])
+        try:
+            pages = int(Path(f"/proc/{one}/statm").read_text().split()[1])
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        found[one] = pages * 4096
     return found
 
 
-def measured(source: Path, output: Path, workers: int) -> dict[str, object]:
-    command = [sys.executable, "-m", "pipeline", "run", str(source), str(output)]
-    started, cpu = time.monotonic(), os.times()
-    with (output.parent / "growth.log").open("w") as log:
-        run = subprocess.Popen([*command, "--workers", str(workers)], stdout=log, stderr=log)
-        peaks: dict[int, int] = {}
-        while run.poll() is None:
-            for pid, rss in resident(run.pid).items():
-                peaks[pid] = max(rss, peaks.get(pid, 0))
-            time.sleep(EVERY)
-    seconds, after = time.monotonic() - started, os.times()
-    if run.returncode:
-        sys.exit(f"the run failed with {run.returncode}: see {output.parent / 'growth.log'}")
-    n_bytes = source.stat().st_size
-    spent = after.children_user + after.children_system - cpu.children_user - cpu.children_system
-    of_stage = {
-        name: sum(f.stat().st_size for f in (output / stage.directory).rglob("*") if f.is_file())
-        for name, stage in STAGES.items()
+def grown(source: Path, output: Path, workers: int) -> Grown:
+    """Run it, and look on."""
+    command = [sys.executable, "-m", "pipeline", "run", source, output, "--workers", str(workers)]
+    peaks = {"parent": 0, "worker": 0}
+    with subprocess.Popen(
+        [*command, "--log-json"], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    ) as process:
+
+        def look() -> None:
+            while process.poll() is None:
+                for one, size in memory(process.pid).items():
+                    who = "parent" if one == process.pid else "worker"
+                    peaks[who] = max(peaks[who], size)
+                time.sleep(1 / SAMPLES_A_SECOND)
+
+        thread = threading.Thread(target=look)
+        thread.start()
+        assert process.stderr is not None
+        events = [json.loads(line) for line in process.stderr]
+        thread.join()
+    if process.returncode:
+        raise SystemExit(events[-1].get("message", "it failed"))
+    disk = {
+        stage: sum(f.stat().st_size for f in (output / at.directory).rglob("*") if f.is_file())
+        for stage, at in STAGES.items()
     }
-    parent = peaks.pop(run.pid)
-    return {
-        "bytes": n_bytes,
-        "workers": workers,
-        "seconds": round(seconds, 1),
-        "cpu_seconds": round(spent, 1),
-        "cpu_seconds_per_mb": round(spent / n_bytes * 1e6, 3),
-        "mb_per_second": round(n_bytes / seconds / 1e6, 2),
-        "parent_mb": round(parent / 1e6),
-        "largest_worker_mb": round(max(peaks.values(), default=0) / 1e6),
-        "disk": {name: round(n / n_bytes, 3) for name, n in of_stage.items()},
-        "stages": (output.parent / "growth.log").read_text(encoding="utf-8").splitlines(),
-    }
+    size = source.stat().st_size / 1e6
+    return Grown(size, events[-1], peaks["worker"], peaks["parent"], disk)
+
+
+def row(one: Grown) -> str:
+    """For people to read."""
+    stages = one.summary["stage_seconds"]
+    mb = one.megabytes
+    cells = [
+        f"{mb:>8.1f}",
+        *(f"{seconds / mb:>9.3f}" for seconds in stages.values()),
+        f"{one.summary['seconds'] / mb:>8.3f}",
+        f"{one.summary['worker_seconds'] / mb:>8.3f}",
+        f"{one.peak_worker_bytes / 1e6:>8.0f}",
+        f"{one.peak_parent_bytes / 1e6:>8.0f}",
+        *(f"{size / 1e6 / mb:>9.3f}" for size in one.disk_bytes.values()),
+    ]
+    return " ".join(cells)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split(":")[0])
-    parser.add_argument("corpus", type=Path, help="ordinary text, as `make train` takes it")
-    parser.add_argument("lexica", type=Path, help="a folder of word lists")
-    parser.add_argument("--bytes", type=size, nargs="+", default=[10**6, 10**7, 10**8])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("corpus", type=Path)
+    parser.add_argument("lexica", type=Path)
+    parser.add_argument("--sizes", type=float, nargs="+", default=[1, 10, 100], help="in MB")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--folder", type=Path, required=True, help="an empty one, for all of it")
+    parser.add_argument("--folder", type=Path, required=True, help="for inputs and outputs")
     args = parser.parse_args()
-    texts = base_texts(args.corpus, args.lexica)
-    for n_bytes in args.bytes:
-        folder = args.folder / str(n_bytes)
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        source = folder / "input" / "texts.jsonl"
-        source.parent.mkdir()
-        with source.open("wb") as file:
-            file.writelines(lines(texts, n_bytes))
-        row = measured(source, folder / "output", args.workers)
-        print(json.dumps({k: v for k, v in row.items() if k != "stages"}))
-        for line in row["stages"]:  # type: ignore[attr-defined]
-            print("   ", line, file=sys.stderr)
-        with (args.folder / "growth.jsonl").open("a") as file:
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
-        if n_bytes > 10**8:
-            shutil.rmtree(folder)
+    texts = pool(args.corpus, args.lexica)
+    args.folder.mkdir(parents=True, exist_ok=True)
+    stages = [*STAGES, "report"]
+    head = ["MB".rjust(8), *(name[:9].rjust(9) for name in stages), "all s/MB", "work/MB".rjust(8)]
+    head += ["worker".rjust(8), "parent".rjust(8), *(f"{name[:6]}/MB".rjust(9) for name in STAGES)]
+    print(f"{args.workers} workers; seconds a MB; peak MB of memory; MB on disk a MB")
+    print(" ".join(head), flush=True)
+    done = []
+    for size in args.sizes:
+        source = args.folder / f"{size:g}.jsonl"
+        with source.open("w", encoding="utf-8") as lines:
+            lines.writelines(records(texts, int(size * 1e6)))
+        done.append(grown(source, args.folder / f"{size:g}", args.workers))
+        print(row(done[-1]), flush=True)
+    found = [one._asdict() for one in done]
+    (args.folder / "growth.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from pipeline.bench import Settings, bench, save, table
+from pipeline.bench import Host, Settings, bench, save, table
 from pipeline.config import Config
 from pipeline.stages import STAGES
 from tests.conftest import SENTENCES
@@ -25,5 +25,8 @@ def test_every_stage_is_measured_beside_jieba(tmp_path: Path) -> None:
         assert figure.seconds > 0
         assert figure.what in table(figures)
     saved = json.loads(save(figures, tmp_path / "out").read_text(encoding="utf-8"))
-    assert saved[0]["what"] == "jieba.lcut"
-    assert len(saved) == len(figures)
+    assert set(saved) == {*Host._fields, "figures"}
+    assert saved["figures"][0]["what"] == "jieba.lcut"
+    assert len(saved["figures"]) == len(figures)
+    assert all(of_mixed[what].peak_mb > 50 for what in ("one worker", "two workers"))
+    assert "times as fast as one" in table(figures)

@@ -30,7 +30,7 @@ SMALL = Config(shard_chars=800)  # a file of 200 characters fills a part
 
 
 def run(source: Path, output: Path, config: Config = SMALL, workers: int = 1):
-    return runner.run(source, output, config, workers)
+    return runner.run(source, output, config, workers)[-1].manifest
 
 
 def rows(output: Path, table: str) -> list[dict[str, object]]:

@@ -7,11 +7,14 @@ Three passes: what each line says by itself; then what its neighbours make of it
 lists of headlines); then the lines below the menus again, because they are the article's head.
 """
 
+from collections.abc import Iterator
 from datetime import datetime
+from operator import add
 from typing import NamedTuple
 
+from pipeline.page import boilerplate, metadata
 from pipeline.page.advert import is_foreign
-from pipeline.page.boilerplate import is_boilerplate
+from pipeline.page.boilerplate import is_boilerplate, is_prompt
 from pipeline.page.layout import furnish, is_row
 from pipeline.page.metadata import (
     Field,
@@ -34,6 +37,9 @@ TAIL_LINES = 4
 CLOSERS = (")", "）", "]", "】")
 TABLE_LINES = 24
 """Lines at the top among which labels and values may take turns."""
+NOTICE_OPENERS = boilerplate.DECORATED | {notice[0] for notice in boilerplate.NOTICES}
+OPENERS = boilerplate.DECORATED | boilerplate.FIRST_CHARACTERS | metadata.FIRST_CHARACTERS
+"""With which a label, a date, or what the site says begins; of long lines, only its notices."""
 DATE_ORDER = ("published", "bare", "dated")
 DATE_RANKS = ((0, False), (1, False), (0, True), (1, True), (2, False), (2, True))
 """Which of several dates is that of publication: its kind, and whether it is below the head."""
@@ -84,10 +90,7 @@ def read_page(text: str) -> Page:
         values.get("publisher"),
         values.get("author"),
         values.get("editor"),
-        tuple(
-            Line(start, start + len(line), role)
-            for start, line, role in zip(starts, contents, page.roles, strict=True)
-        ),
+        tuple(map(Line._make, zip(starts, _ends(starts, contents), page.roles, strict=True))),
         shuffled_score(_article(page)),
     )
 
@@ -102,13 +105,36 @@ def _lines(text: str) -> tuple[list[str], list[int]]:
     return contents, starts
 
 
+def _ends(starts: list[int], contents: list[str]) -> Iterator[int]:
+    return map(add, starts, map(len, contents))
+
+
 def _read_lines(contents: list[str]) -> _Reading:
     """What each line says by itself, and what its neighbours make of it."""
-    found = [read_line(line, in_head=at < HEAD_LINES) for at, line in enumerate(contents)]
-    roles = furnish(contents, [_role(*one) for one in zip(contents, found, strict=True)])
+    found: list[Metadata | None] = []
+    alone: list[str] = []
+    for at, line in enumerate(contents):
+        if _is_plain(line, in_head=at < HEAD_LINES):
+            found.append(None)
+            alone.append("boilerplate" if is_prompt(line) else "body")
+        else:
+            one = read_line(line, in_head=at < HEAD_LINES)
+            found.append(one)
+            alone.append(_role(line, one))
+    roles = furnish(contents, alone)
     # A menu may hold what looks like metadata: a date, 作者. Only what stays metadata is believed.
     believed = [one if r != "boilerplate" else None for one, r in zip(found, roles, strict=True)]
     return _Reading(contents, believed, roles)
+
+
+def _is_plain(line: str, *, in_head: bool) -> bool:
+    """Whether a line is no metadata, no row and no advertisement, as a glance tells of most lines.
+
+    It holds a full stop and begins as no label, date or notice does. Left to ask is `is_prompt`.
+    """
+    if "。" not in line or (in_head and len(line) <= metadata.LONGEST_LATE):
+        return False
+    return line[0] not in (NOTICE_OPENERS if len(line) > metadata.LONGEST_LINE else OPENERS)
 
 
 def _read_head(page: _Reading) -> str | None:

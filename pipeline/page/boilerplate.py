@@ -17,6 +17,7 @@ LONGEST_NOTICE = 300
 
 DECORATION = " •·●■◆▪★☆※◎○►▶▼△▲→←×>＞》«»›|｜…_=*-—【】［］[]()（）〖〗<《"
 """What pages put around buttons, labels and titles."""
+DECORATED = frozenset(DECORATION)
 
 _TOKENS = re.compile(rf"[:{re.escape(DECORATION)}]+")
 _PLACE = re.compile("[>»›][ >»›]*")
@@ -32,6 +33,9 @@ BUTTONS = frozenset(_phrases("line"))
 STARTS = _phrases("start")
 PROMPTS = re.compile(f"(?:{'|'.join(map(re.escape, _phrases('anywhere')))})(?!者)")
 """版权所有者 is no 版权所有."""
+_STARTS_WITH = {
+    first: tuple(s for s in STARTS if s[0] == first) for first in {s[0] for s in STARTS}
+}
 FIRST_CHARACTERS = frozenset(phrase[0] for phrase in (*STARTS, *BUTTONS))
 NOTICES = tuple(start for start in STARTS if "声明" in start or "申明" in start or "版权" in start)
 
@@ -44,12 +48,17 @@ def is_boilerplate(line: str) -> bool:
     """
     if len(line) > LONGEST_NOTICE:
         return False
-    bare = line.lstrip(DECORATION)
+    bare = line.lstrip(DECORATION) if line[:1] in DECORATED else line
     if bare[:1] in FIRST_CHARACTERS and _starts_like_the_site(bare.replace("：", ":")):
         return True
+    return is_prompt(line)
+
+
+def is_prompt(line: str) -> bool:
+    """Whether a line asks the reader for something, or says where he is, wherever it begins."""
     if len(line) > LONGEST_START:
         return False
-    return is_path(line) or PROMPTS.search(line) is not None
+    return PROMPTS.search(line) is not None or is_path(line)
 
 
 def is_path(line: str) -> bool:
@@ -66,7 +75,9 @@ def is_path(line: str) -> bool:
 def _starts_like_the_site(line: str) -> bool:
     if len(line) > LONGEST_START:
         return line.startswith(NOTICES)
-    return line.startswith(STARTS) or (len(line) <= LONGEST_LINE and _is_row_of_buttons(line))
+    return line.startswith(_STARTS_WITH.get(line[0], ())) or (
+        len(line) <= LONGEST_LINE and _is_row_of_buttons(line)
+    )
 
 
 def _is_row_of_buttons(line: str) -> bool:

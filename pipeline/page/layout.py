@@ -50,10 +50,11 @@ FEWEST_REPLIES = 2
 CHANNELS = frozenset(word for word, kind in entries("navigation") if kind == "channel")
 HEADINGS = frozenset(word for word, kind in entries("navigation") if kind == "list")
 COMMENTS = frozenset(word for word, kind in entries("navigation") if kind == "comments")
+_COMMENTS = re.compile("|".join(map(re.escape, sorted(COMMENTS))))
 _KNOWN = CHANNELS | BUTTONS
 
 _ROW = re.compile(r"[|｜│┃·•/>»\[\]【】 ]+|(?:^| )[-—–]+(?= |$)|--+")
-_ROW_MARKS = frozenset("|｜│┃·•/-[】 ")
+_ROW_MARK = re.compile(r"[|｜│┃·•/\-\[】 ]")
 _JOINED = re.compile(
     "(?>" + "|".join(map(re.escape, sorted(CHANNELS, key=len, reverse=True))) + ")"
 )
@@ -83,7 +84,7 @@ def is_row(line: str) -> bool:
         return False
     if line[:2] in CHANNELS and _is_joined(line):
         return True
-    if _ROW_MARKS.isdisjoint(line):
+    if not _ROW_MARK.search(line):
         return False
     names = [name for name in _ROW.split(line) if name]
     if len(names) < FEWEST_IN_ROW or max(map(len, names)) > LONGEST_CHANNEL:
@@ -128,9 +129,10 @@ def furnish(contents: Sequence[str], roles: Sequence[str]) -> list[str]:
         for at in _vouched(contents, roles, start, end):
             if roles[at] == "body":
                 found[at] = "boilerplate"
-    for at in range(_foot(contents, found), len(contents)):
-        if found[at] == "body":
-            found[at] = "boilerplate"
+    if "boilerplate" in found:
+        for at in range(_foot(contents, found), len(contents)):
+            if found[at] == "body":
+                found[at] = "boilerplate"
     comments = _comments(contents, found)
     return found[:comments] + ["boilerplate"] * (len(found) - comments)
 
@@ -176,7 +178,9 @@ def _comments(contents: Sequence[str], roles: Sequence[str]) -> int:
 
 
 def _opens_comments(line: str) -> bool:
-    return len(line) <= LONGEST_HEADING and _heading(line) in COMMENTS
+    if len(line) > LONGEST_HEADING or not _COMMENTS.search(line):
+        return False
+    return _heading(line) in COMMENTS
 
 
 def _is_reply(line: str) -> bool:

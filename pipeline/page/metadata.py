@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from pipeline.lexicon import entries
-from pipeline.page.boilerplate import DECORATION
+from pipeline.page.boilerplate import DECORATED, DECORATION
 from pipeline.page.dates import DATE, read_date, to_datetime
 
 LONGEST_LINE = 160
@@ -92,7 +92,7 @@ BYLINE = re.compile(
     rf" ?({NAMES.pattern}?){FILED}"
 )
 """本报记者张三 通讯员 李四, alone on a line. 记者 alone needs a mark: 记者走访 is a headline."""
-BYLINE_CUES = ("记者", "通讯员", "作者", "日电", "日讯")
+BYLINE_CUE = re.compile("[记作]者|通讯员|日[电讯]")
 DATELINE = re.compile(rf"{PRESS}[一-鿿]{{2,8}}\d{{1,2}}月\d{{1,2}}日[电讯]")
 """新华社北京1月30日电, alone on a line."""
 
@@ -154,7 +154,7 @@ def read_line(line: str, *, in_head: bool) -> Metadata | None:
 
 def _starts(line: str, in_head: bool) -> bool:
     """Whether a line begins like metadata: with a label, a date, or near the top a name and one."""
-    bare = line.lstrip(DECORATION)
+    bare = line.lstrip(DECORATION) if line[:1] in DECORATED else line
     if bare[:1] in FIRST_CHARACTERS and SIGN.search(bare[:FARTHEST_SIGN]) and START.match(line):
         return True
     if (
@@ -229,7 +229,7 @@ def is_name(value: str) -> bool:
 
 
 def _byline(line: str) -> Metadata | None:
-    if len(line) > LONGEST_VALUE or not any(cue in line for cue in BYLINE_CUES):
+    if len(line) > LONGEST_VALUE or not BYLINE_CUE.search(line):
         return None
     bare = line.strip("()（） ")
     if DATELINE.fullmatch(bare):

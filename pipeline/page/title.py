@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from itertools import islice
 from typing import NamedTuple
 
 SHORTEST = 4
@@ -56,7 +55,13 @@ def find_title(contents: Sequence[str], roles: Sequence[str]) -> Title | None:
 
 def head_lines(roles: Sequence[str], most: int) -> list[int]:
     """The first lines that are no furniture."""
-    return list(islice((at for at, role in enumerate(roles) if role in HEAD_ROLES), most))
+    found: list[int] = []
+    for at, role in enumerate(roles):
+        if role in HEAD_ROLES:
+            found.append(at)
+            if len(found) == most:
+                break
+    return found
 
 
 def _title(contents: Sequence[str], roles: Sequence[str], at: int) -> Title | None:

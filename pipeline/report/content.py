@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 from pipeline.progress import progress
 from pipeline.report import charts, reading
 from pipeline.report.counting import (
-    SPUN,
     STRATA,
     Documents,
     Flags,
@@ -21,6 +20,7 @@ from pipeline.report.counting import (
 from pipeline.report.reading import Json, cut
 from pipeline.report.vocabularies import MIN_PAIRS, Vocabulary, vocabularies
 from pipeline.storage import Manifest
+from pipeline.tally import SPUN
 
 DOCUMENT_BYTES = 3_800_000
 """Bytes of documents to read, at most. The rest of a report is below 0.7 MB."""

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from pipeline.parquet import opened
 from pipeline.report.histograms import Histogram, Scale
 from pipeline.storage import Manifest
+from pipeline.tally import SPUN
 
 Floats = npt.NDArray[np.float64]
 Pair = tuple[str, str]
@@ -31,9 +32,6 @@ MAX_NAMES = 5_000
 OTHERS = "…"
 REJECTS_SHOWN = 5
 """For each reason."""
-
-SPUN = 0.5
-"""A document is called spun from this `spun_probability` on."""
 
 SIGNALS: Mapping[str, Scale] = {
     "han_share": Scale(0, 1, 25),

@@ -12,6 +12,7 @@ selector before it goes: it only chooses between a coloured and a plain glyph.
 import re
 from collections.abc import Iterator
 
+from pipeline.rules.cues import Cue
 from pipeline.rules.rewriting import Rewrite, delete
 
 JOINER = "\N{ZERO WIDTH JOINER}"
@@ -31,6 +32,7 @@ PLANES = "".join(f"{chr(p + 0xFFFE)}{chr(p + 0xFFFF)}" for p in range(0x10000, 0
 RUNS = re.compile(f"[{BASIC}{PLANES}\U000e0000-\U000e0fff]+")  # last: tags, selectors of variants
 SUSPECT = re.compile(f"[{BASIC}\U0001fffe-\U0010ffff]")
 """All of RUNS, and rare ideographs: each range beyond U+FFFF makes a class slower to search."""
+CUES = (Cue(SUSPECT),)
 
 PICTOGRAPH = re.compile(
     "[\u2190-\u21ff\u2300-\u23ff\u25a0-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff]"

@@ -9,7 +9,10 @@ import html
 import re
 from html.entities import html5
 
+from pipeline.rules.cues import Cue
 from pipeline.rules.rewriting import Replacement, Rewrite, replace
+
+CUES = (Cue(re.compile("&")),)
 
 ESCAPED = frozenset("&<>\"' ")
 

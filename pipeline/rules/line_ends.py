@@ -2,10 +2,12 @@ r"""Windows, old Macintosh, mainframe and Unicode line breaks, and page breaks, 
 
 import re
 
+from pipeline.rules.cues import Cue
 from pipeline.rules.rewriting import Rewrite, delete, translate
 
 BREAKS = "\r\v\f\N{NEXT LINE}\N{LINE SEPARATOR}\N{PARAGRAPH SEPARATOR}"
 BREAK = re.compile(f"[{BREAKS}]")
+CUES = (Cue(BREAK),)
 TO_LINE_FEED = dict.fromkeys(BREAKS, "\n")
 CARRIAGE_RETURNS = re.compile("\r(?=\n)")
 

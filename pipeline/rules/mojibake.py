@@ -26,6 +26,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from pipeline.likelihood import weights_of
+from pipeline.rules.cues import Cue
 from pipeline.rules.rewriting import Replacement, Rewrite, compose, replace
 
 MOST_ROUNDS = 4
@@ -161,6 +162,7 @@ _BEGINS = _pairs(_HAN_LEADS, range(0x80, 0xC0))
 _GOES_ON = _pairs(range(0x81, 0xC0), (*range(0x40, 0x7F), *_HAN_LEADS))
 _IN_GBK = re.compile(f"[{_BEGINS}][{_GOES_ON}€?{LOST}]")
 """Two bytes of one character, then its third and the first of the next."""
+_CUE_IN_GBK = Cue(re.compile(f"[{_BEGINS}]"), re.compile(f"[{_GOES_ON}€?{LOST}]"))
 
 _RUN_IN_GBK = re.compile("(?:[^\x00-\x7f]|\\?(?=[^\x00-\x7f]|$))+\\??", re.MULTILINE)
 _FIRST_LOOK = 32  # characters; four times as many as long as all of them belong together
@@ -221,6 +223,7 @@ _SPECIAL.pop("", None)
 _BYTE_OF = {chr(code): code for code in range(0x80, 0x100)} | _SPECIAL
 _LAST = "\x80-\xbf" + "".join(_SPECIAL)
 _IN_LATIN = re.compile(f"[Ãâ-ï][{_LAST}]")
+_CUE_IN_LATIN = Cue(re.compile("[Ãâ-ï]"), re.compile(f"[{_LAST}]"))
 _RUN_IN_LATIN = re.compile(
     f"(?:[â-ï][{_LAST}]{{2}}|[Â-ß][{_LAST}]|[ð-ô][{_LAST}]{{3}}|[â-ï][{_LAST}]?{LOST}+)+"
 )
@@ -275,6 +278,7 @@ def _is_chinese(run: str, repairs: list[Replacement]) -> bool:
 # --- GBK or Big5 read as Latin-1 or Windows' ------------------------------------------------------
 
 _IN_PAIRS = re.compile("[\xa1-\xfe][\xa1-\xfe]")  # twice as fast as {2}
+_CUE_IN_PAIRS = Cue(re.compile("[\xa1-\xfe]"), re.compile("[\xa1-\xfe]"))
 _RUN_IN_PAIRS = re.compile(f"(?:[\x81-\x9f\xa1-\xfe][@-~\x80-\xfe{''.join(_SPECIAL)}])+")
 _LETTER = re.compile("[À-þ@-~]")
 _ONE_LETTER = re.compile("[À-þ][@-~]")  # as in née
@@ -392,3 +396,9 @@ KINDS: dict[str, Repairs] = {
     "pairs in Latin-1": _pairs_in_latin,
     "GBK in Big5, Big5 in GBK": _swapped,
 }
+
+
+def cues() -> tuple[Cue, ...]:
+    """One for each kind. A function, as the tables of the last kind take time to make."""
+    swapped = (Cue(signs) for signs, _ in _swaps())
+    return (_CUE_IN_GBK, _CUE_IN_LATIN, _CUE_IN_PAIRS, *swapped)

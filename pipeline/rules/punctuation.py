@@ -20,6 +20,7 @@ a lone …, brackets of either width.
 import re
 from collections.abc import Callable, Iterator
 
+from pipeline.rules.cues import Cue
 from pipeline.rules.rewriting import Replacement, Rewrite, compose, replace
 
 HAN_BASIC = "㐀-䶿一-鿿豈-\ufaff"
@@ -162,3 +163,16 @@ STEPS: tuple[Step, ...] = (
     _dashes,
     _half_width,
 )
+
+_NEIGHBOURS = (
+    ("[A-Za-z0-9]", f"[{STOP}]", ""),
+    ("[，、；：！？。]", "[。，、；：,]", ""),
+    (",", "，", ""),
+    ("”", "。", "。”。"),
+    (r"\.", r"\.", "..."),
+    ("·", "·", "···"),
+    ("[-－─]", "[-－─]", ""),
+    ("[,;:?!]", f"[{HAN_BASIC}]", ""),
+)
+CUES = tuple(Cue(re.compile(one), re.compile(other), words) for one, other, words in _NEIGHBOURS)
+"""What each step asks for before it looks closer; 。。。 is among the marks that meet."""

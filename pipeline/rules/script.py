@@ -17,6 +17,7 @@ import numpy.typing as npt
 from opencc import OpenCC
 
 from pipeline.lexicon import table
+from pipeline.rules.cues import Cue
 from pipeline.rules.rewriting import Rewrite
 from pipeline.spans import Edit
 
@@ -170,6 +171,11 @@ def evidence() -> ScriptEvidence:
     classes[list(map(ord, traditional))] = 1
     classes[list(map(ord, simple))] = 2
     return ScriptEvidence(re.compile("[" + "".join(sorted(traditional)) + "]"), classes)
+
+
+def cues() -> tuple[Cue, ...]:
+    """What is not traditional anywhere is not looked at again."""
+    return (Cue(evidence().traditional),)
 
 
 def _one_by_one(profile: str, characters: list[str]) -> dict[str, str]:

@@ -9,6 +9,7 @@ import re
 import unicodedata
 
 from pipeline.lexicon import table
+from pipeline.rules.cues import Cue
 from pipeline.rules.rewriting import Rewrite, translate
 
 BLOCKS = (
@@ -29,6 +30,7 @@ STANDARD = _standard_characters()
 _BASIC = "".join(re.escape(variant) for variant in STANDARD if variant <= "\uffff")
 # A class that lists single characters beyond U+FFFF is 300 times slower to search than a range.
 VARIANT = re.compile(f"[{_BASIC}\U0002f800-\U0002fa1d]")
+CUES = (Cue(VARIANT),)
 
 
 def variants(text: str) -> Rewrite:

@@ -6,6 +6,7 @@ Runs after `line_ends` and `control`, so \n is the only break, and nothing invis
 import re
 from collections.abc import Iterator
 
+from pipeline.rules.cues import Cue
 from pipeline.rules.rewriting import Rewrite, delete, translate
 
 # Unicode's white space (Zs) and the tab, but for the plain space itself.
@@ -18,6 +19,7 @@ TO_SPACE = dict.fromkeys(filter(ODD_ONE.match, map(chr, range(0x3001))), " ")
 
 # Starts with one class, which `re` looks for fastest. A lone space or break inside is no match.
 RUNS = re.compile(rf"[ \n{ODD}](?:[ \n{ODD}]++|\Z|(?<=\A[ \n{ODD}]))")
+CUES = (Cue(ODD_ONE), Cue(re.compile("[ \n]"), re.compile("[ \n]")))
 
 
 def white_space(text: str) -> Rewrite:

@@ -6,9 +6,11 @@ it often enough that a wrong fold would do more harm than a full-width sign.
 
 import re
 
+from pipeline.rules.cues import Cue
 from pipeline.rules.rewriting import Rewrite, translate
 
 WIDE = re.compile("[０-９Ａ-Ｚａ-ｚ]")
+CUES = (Cue(WIDE),)
 OFFSET = ord("Ａ") - ord("A")  # the block repeats ASCII in order
 WIDE_CODES = [code for code in range(ord("０"), ord("ｚ") + 1) if WIDE.match(chr(code))]
 TO_ASCII = {chr(code): chr(code - OFFSET) for code in WIDE_CODES}

@@ -16,7 +16,7 @@ from pipeline.page import read_page
 from pipeline.page.dates import read_date
 from pipeline.page.metadata import is_name
 from pipeline.quality import line_repetition, text_hash
-from pipeline.rules import RULES
+from pipeline.rules import RULES, look
 from pipeline.rules.rewriting import compose
 from pipeline.rules.script import script_of
 from pipeline.schema import STAGE_COLUMNS
@@ -63,10 +63,10 @@ def normalise(
     >>> page.edits
     (('line_ends', 3), ('white_space', 3), ('width', 7))
     """
-    text, edits, alignment = _rewritten(raw)
+    text, edits, alignment, is_simple = _rewritten(raw)
     page = read_page(text)
     return Normalised(
-        script="Hant" if "script" in dict(edits) else script_of(text),
+        script=_script(text, edits, is_simple=is_simple),
         title=_one_line(record_title) or page.title,
         published_at=(record_date and read_date(record_date)) or page.published_at,
         publisher=_name(record_publisher) or page.publisher,
@@ -91,24 +91,45 @@ def run(docs: pa.RecordBatch, config: Config) -> pa.RecordBatch:  # noqa: ARG001
     return pa.record_batch(list(map(_array, values, schema)), schema=schema)
 
 
-def _rewritten(text: str) -> tuple[str, tuple[tuple[str, int], ...], tuple[Edit, ...]]:
+class _Rewritten(NamedTuple):
+    text: str
+    edits: tuple[tuple[str, int], ...]
+    alignment: tuple[Edit, ...]
+    is_simple: bool
+    """Whether no character is in it that only traditional script writes."""
+
+
+def _rewritten(text: str) -> _Rewritten:
     """The text after all rules, what each did, and the edits that changed a length.
 
     One rule may make what an earlier one looks for: an entity decoded, a control removed. So they
-    take turns until none finds anything.
+    take turns until none finds anything. A rule of which no cue stands in the text is not asked.
     """
     counts: dict[str, int] = {}
     alignment: tuple[Edit, ...] = ()
+    cues = look()
+    seen = cues.at(text)
     for _ in range(MOST_ROUNDS):
         before = text
         for name, rule in RULES.items():
+            if not seen & cues.bits[name]:
+                continue
             rewrite = rule(text)
             if rewrite.changed:
                 counts[name] = counts.get(name, 0) + rewrite.changed
                 text, alignment = rewrite.text, compose(alignment, rewrite.edits)
+                seen = cues.at(text)
         if text == before:
             break
-    return text, tuple((name, counts[name]) for name in RULES if name in counts), alignment
+    edits = tuple((name, counts[name]) for name in RULES if name in counts) if counts else ()
+    return _Rewritten(text, edits, alignment, not seen & cues.bits["script"])
+
+
+def _script(text: str, edits: tuple[tuple[str, int], ...], *, is_simple: bool) -> str:
+    """What `raw` is written in."""
+    if any(name == "script" for name, _ in edits):
+        return "Hant"
+    return "Hans" if is_simple else script_of(text)
 
 
 def _name(given: str | None) -> str:
@@ -118,7 +139,7 @@ def _name(given: str | None) -> str:
 
 
 def _one_line(given: str | None) -> str:
-    return " ".join(_rewritten(given)[0].split()) if given else ""
+    return " ".join(_rewritten(given).text.split()) if given else ""
 
 
 def _array(values: Sequence[object], field: pa.Field) -> pa.Array:

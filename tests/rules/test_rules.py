@@ -6,8 +6,9 @@ import unicodedata
 
 import pytest
 
-from pipeline.rules import RULES
+from pipeline.rules import RULES, look
 from pipeline.rules.control import control
+from pipeline.rules.cues import LOOKED_AT
 from pipeline.rules.line_ends import line_ends
 from pipeline.rules.rewriting import Rewrite
 from pipeline.rules.variants import STANDARD, variants
@@ -49,6 +50,33 @@ def test_nothing_is_made_of_nothing(name):
 def test_a_rule_settles_at_once(name):
     text = RULES[name](MIXED).text
     assert RULES[name](text) == Rewrite(text)
+
+
+@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize(
+    "text",
+    [MIXED, "３。5%，，—参访，甲。”。乙......丙--丁,戊&#8220;é\xa0»鏂伴椈ÖÐ\xb9\xfa\U0001f600"],
+)
+def test_a_rule_does_nothing_where_none_of_its_cues_stands(name, text):
+    bits = look().bits[name]
+    for start in range(len(text)):
+        for end in range(start, len(text) + 1):
+            part = text[start:end]
+            if not look().at(part) & bits:
+                assert RULES[name](part) == Rewrite(part)
+
+
+def test_every_rule_has_cues_and_no_two_share_a_bit():
+    bits = list(look().bits.values())
+    assert list(look().bits) == list(RULES)
+    assert all(bits)
+    assert sum(bits) == (1 << sum(one.bit_count() for one in bits)) - 1
+
+
+def test_a_look_sees_all_of_a_long_text():
+    for at in (0, LOOKED_AT - 2, LOOKED_AT - 1, LOOKED_AT, LOOKED_AT + 1, 2 * LOOKED_AT):
+        assert look().at("字" * at + "。。" + "字" * LOOKED_AT) == look().at("。。")
+    assert look().at("字" * 3 * LOOKED_AT) == 0
 
 
 @pytest.mark.parametrize("name", RULES)

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 
 from pipeline import lexicon
 from pipeline.config import Config
-from pipeline.rules import RULES
+from pipeline.rules import RULES, look
 from pipeline.rules.control import PICTOGRAPH, RUNS
 from pipeline.rules.entities import entities
 from pipeline.rules.line_ends import BREAKS
 from pipeline.rules.mojibake import mojibake
 from pipeline.rules.punctuation import punctuation
-from pipeline.rules.rewriting import Rule
+from pipeline.rules.rewriting import Rewrite, Rule
 from pipeline.rules.script import evidence, script
 from pipeline.rules.variants import STANDARD
 from pipeline.rules.white_space import TO_SPACE
@@ -350,6 +350,14 @@ def test_lines_lie_in_the_text_and_hold_all_of_it(raw):
     result = normalise(raw)
     lines = [result.text[line.start : line.end] for line in result.lines]
     assert lines == [line for line in result.text.split("\n") if line]
+
+
+@given(texts | damaged_texts | st.text(max_size=50))
+def test_a_rule_that_is_not_asked_would_have_changed_nothing(raw):
+    seen = look().at(raw)
+    for name, rule in RULES.items():
+        if not seen & look().bits[name]:
+            assert rule(raw) == Rewrite(raw)
 
 
 @given(st.text(max_size=200))
