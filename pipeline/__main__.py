@@ -14,10 +14,10 @@ from typing import NamedTuple, NoReturn
 
 from pipeline.config import Config
 from pipeline.errors import StageError, UsageError
+from pipeline.runners import RUNNERS
 from pipeline.stages import STAGES
 from pipeline.startup import leave_pandas_out, one_thread_each, open_streams
 
-ENGINES = ("local", "spark")
 STDIN = "0-stdin"
 """Folder, under OUTPUT, in which standard input is kept."""
 HALVES = ("report", "choose")
@@ -124,7 +124,12 @@ def _stage_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _work_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=_count, metavar="N", help="processes (default: cores)")
-    parser.add_argument("--engine", choices=ENGINES, default="local", help="where to run it")
+    parser.add_argument(
+        "--engine",
+        choices=[*RUNNERS],
+        default="local",
+        help="; ".join(f"{name}: {what}" for name, what in RUNNERS.items()),
+    )
     _config_arguments(parser)
 
 
@@ -164,9 +169,12 @@ def _config(args: argparse.Namespace) -> Config:
 
 
 def _workers(args: argparse.Namespace) -> int:
-    if args.engine == "spark":
-        raise UsageError("the engine `spark` is not part of this version: use --engine local")
     return args.workers or _cores()
+
+
+def _prepare(engine: str) -> None:
+    if engine == "local":  # pyspark insists on pandas
+        leave_pandas_out()
 
 
 def _cores() -> int:
@@ -196,10 +204,10 @@ def _run(args: argparse.Namespace) -> None:
     from pipeline.report import check_place, write_report
     from pipeline.runner import run, summary
 
-    leave_pandas_out()
+    _prepare(args.engine)
     check_place(args.output)
     source = _source(args, args.output)
-    manifest = run(source, args.output, _config(args), _workers(args))
+    manifest = run(source, args.output, _config(args), _workers(args), args.engine)
     report = write_report(args.output)
     print(f"{summary(args.output / STAGES['write'].directory, manifest)}; {report}")
 
@@ -207,11 +215,12 @@ def _run(args: argparse.Namespace) -> None:
 def _run_stage(args: argparse.Namespace) -> None:
     from pipeline.runner import run_stage, summary
 
-    leave_pandas_out()
+    _prepare(args.engine)
     source = args.input
     if args.command == "ingest":
         source = _source(args, args.output.parent)
-    manifest = run_stage(args.command, source, args.output, _config(args), _workers(args))
+    config, workers = _config(args), _workers(args)
+    manifest = run_stage(args.command, source, args.output, config, workers, args.engine)
     print(summary(args.output, manifest))
 
 

@@ -21,10 +21,10 @@ from pipeline.errors import StageError, UsageError
 from pipeline.inputs import input_of, list_files, shards
 from pipeline.parts import Advance, Job
 from pipeline.progress import progress, say
+from pipeline.runners import Workers, start
 from pipeline.schema import STAGE_COLUMNS, TABLES
 from pipeline.stages import STAGES
 from pipeline.storage import MANIFEST, REJECTS, Manifest, Part
-from pipeline.workers import Workers
 
 
 class Finished(NamedTuple):
@@ -44,22 +44,26 @@ Chain = Mapping[str, Finished]
 """The stages whose columns an input offers, by name, from `ingest` on."""
 
 
-def run(source: Path, output: Path, config: Config, workers: int) -> Manifest:
+def run(
+    source: Path, output: Path, config: Config, workers: int, engine: str = "local"
+) -> Manifest:
     """All stages, from files to tables. Returns the manifest of the tables."""
     directories = {name: output / stage.directory for name, stage in STAGES.items()}
     _check_paths(source, list(directories.values()))
-    with _locked(list(directories.values()), []), Workers(workers) as crew:
+    with _locked(list(directories.values()), []), start(engine, workers) as crew:
         for name, directory in directories.items():
             manifest = _bring_up_to_date(name, source, directory, config, crew)
             source = directory
     return manifest
 
 
-def run_stage(name: str, source: Path, target: Path, config: Config, workers: int) -> Manifest:
+def run_stage(
+    name: str, source: Path, target: Path, config: Config, workers: int, engine: str = "local"
+) -> Manifest:
     """One stage, from the directory of an earlier one (or from files) to its own."""
     _check_paths(source, [target])
     inputs = [] if name == "ingest" else [at.directory for at in _chain(name, source).values()]
-    with _locked([target], inputs), Workers(workers) as crew:
+    with _locked([target], inputs), start(engine, workers) as crew:
         return _bring_up_to_date(name, source, target, config, crew)
 
 

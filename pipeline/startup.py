@@ -5,6 +5,9 @@ import os
 import sys
 from importlib.abc import MetaPathFinder
 
+ONE_THREAD = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+"""Variables that say how many threads may share a matrix product."""
+
 
 class _NoPandas(MetaPathFinder):
     def find_spec(self, name: str, *_: object) -> None:
@@ -30,7 +33,7 @@ def one_thread_each() -> None:
     """Matrix products on the thread that asks for them: the workers are the parallelism, and a sum
     that is split among threads may be rounded otherwise. Before numpy is imported.
     """
-    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
+    for name in ONE_THREAD:
         os.environ.setdefault(name, "1")
 
 

@@ -10,11 +10,13 @@ import hashlib
 import json
 import os
 import re
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import NoneType
 from typing import Any, NamedTuple
+from uuid import uuid4
 
 from pipeline.schema import TABLES
 
@@ -26,7 +28,7 @@ FOLDERS = (REJECTS, *TABLES)
 """The folders that a stage's directory may have."""
 
 PART = re.compile(r"part-\d{5,}(-\d{5,})?\.parquet")
-TEMPORARY = re.compile(rf"\.({PART.pattern}|_\w+\.json)\.\d+\.tmp")
+TEMPORARY = re.compile(rf"\.({PART.pattern}|_\w+\.json)\.[0-9a-f]+\.tmp")
 
 
 class Part(NamedTuple):
@@ -70,7 +72,8 @@ MANIFEST_TYPES = (str, str, (str, NoneType), dict, int, dict, dict, tuple)
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path that becomes ``path`` if all goes well, and vanishes if not."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # Two may write one file at once, on different machines: an engine that tries a job twice.
+    temporary = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
     try:
         yield temporary
         with temporary.open("rb") as written:
@@ -147,6 +150,14 @@ def is_ours(directory: Path) -> bool:
     return all(PART.fullmatch(name) or TEMPORARY.fullmatch(name) for name in others)
 
 
+def lock_holder(directory: Path) -> str:
+    """Machine, process and number of the run that has the lock, or last had it; else empty."""
+    try:
+        return (directory / LOCK).read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+
+
 def remove_temporaries(directory: Path) -> None:
     """Remove what a run that was stopped has left. Only with the lock in hand."""
     for path in _files(directory, TEMPORARY):
@@ -172,6 +183,9 @@ def locked(exclusive: list[Path], shared: list[Path]) -> Iterator[None]:
             directory.mkdir(parents=True, exist_ok=True)
             file = stack.enter_context((directory / LOCK).open("a"))
             _lock(file.fileno(), fcntl.LOCK_EX, directory)
+            file.truncate(0)
+            file.write(f"{socket.gethostname()} {os.getpid()} {uuid4().hex}\n")
+            file.flush()
         for directory in shared:
             if (directory / LOCK).is_file():  # else it was copied here, and nobody writes to it
                 file = stack.enter_context((directory / LOCK).open("r"))

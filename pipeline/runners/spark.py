@@ -1,0 +1,408 @@
+"""Jobs as tasks of Apache Spark: a row of a data frame for each, done by `mapInArrow`.
+
+Spark decides where a job is done, and tries it again if a machine is lost. What is done, and what
+is kept of it, is as with processes: a task calls `Job.make` and returns, as rows, what the parts
+say of themselves. So nothing that Spark does can double a row: a job that is done twice writes the
+same parts twice, each under a name of its own until it is whole.
+
+What could go wrong unseen is looked for: a machine with other versions of the packages, of the
+code or of the model; one that sees other folders under these paths; one that works on for a run
+that has ended.
+"""
+
+import json
+import os
+import pickle
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import warnings
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import cache
+from itertools import accumulate
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+from uuid import uuid4
+
+import pyarrow as pa
+
+from pipeline.config import SHIPPED_MODEL
+from pipeline.errors import StageError, UsageError
+from pipeline.keys import PACKAGE, ingredients
+from pipeline.parts import Job
+from pipeline.progress import Report
+from pipeline.startup import ONE_THREAD, one_thread_each
+from pipeline.storage import Part, lock_holder, on_disk
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+JAVA = 17
+"""The oldest that Spark 4 runs on."""
+LOOK_EVERY = 1.0
+"""Seconds between two looks of a task whether the run that it belongs to goes on."""
+REPORT_EVERY = 0.2
+"""Seconds between two reports of progress."""
+ARCHIVE = "pipeline-archive"
+"""Folder in which an executor unpacks this package."""
+
+RETURNED = "name string, key string, files int, rows long, size long, content string"
+"""What a task returns, as Spark writes a schema: the fields of `Part`."""
+UNSEEN = ""
+"""Stands for the name of a part, and says that the job was not done: it saw none of its files."""
+
+MESSAGE = re.compile(r"\[\[([0-9a-f]+)\]\]")
+"""How an exception comes back through Java, which keeps nothing of it but the text."""
+KILLED = re.compile(r"Python worker exited unexpectedly|ExecutorLostFailure|was lost|OutOfMemory")
+
+Batches = Iterator[pa.RecordBatch]
+
+
+class Workers:
+    """Spark's executors, by a session that is started when there is first a job to do."""
+
+    def __init__(self, count: int) -> None:
+        _check_installed()
+        self.count = count
+        self._session: SparkSession | None = None
+        self._root = ""
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._open.close()
+
+    def map(self, jobs: Sequence[Job], report: Report) -> Iterator[list[Part]]:
+        """Do the jobs, the heaviest first; yield what they made, when all of it is there."""
+        ordered = sorted((_absolute(job) for job in jobs), key=lambda job: -job.weight)
+        first = ordered[0]
+        if self._session is None:
+            self._session, self._root = self._open.enter_context(_session(self.count))
+        told = {
+            "holder": lock_holder(first.target),
+            "ingredients": ingredients(first.stage, first.config),
+            "model": str(SHIPPED_MODEL),
+        }
+        made = _returned(self._session, _task(self._root, json.dumps(told)), ordered, report)
+        unseen = {part.key for part in made if part.name == UNSEEN}
+        parts = [part for part in made if part.name != UNSEEN]
+        _check_shared(first, parts)
+        yield parts
+        for job in ordered:
+            if job.key in unseen:
+                yield _vanished(job)
+
+
+# --- where the run is started
+
+
+def _check_installed() -> None:
+    try:
+        import pyspark  # noqa: F401, PLC0415 - an extra: see pyproject.toml
+    except ImportError:
+        message = "the engine `spark` needs pyspark: `make ENGINE=spark` installs it, or pip"
+        raise UsageError(f"{message} install 'chinese-corpus-pipeline[spark]'") from None
+    if "PYSPARK_GATEWAY_PORT" in os.environ:  # we were submitted: Java runs already
+        return
+    home = os.environ.get("JAVA_HOME")
+    java = shutil.which("java", path=f"{home}/bin" if home else None)
+    if java is None or _java_version(java) < JAVA:
+        found = f"{java} is older" if java else "none is found"
+        message = f"the engine `spark` needs Java {JAVA} or later, and {found}"
+        raise UsageError(f"{message}: install one, or say by JAVA_HOME where one is")
+
+
+def _java_version(java: str) -> int:
+    """The 17 of `openjdk version "17.0.15"`; 1 for the `1.8` of old."""
+    command = [java, "-version"]  # the user's own: from JAVA_HOME, or from PATH
+    told = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    found = re.search(r'version "(\d+)', told.stderr)
+    return int(found[1]) if found else 0
+
+
+@contextmanager
+def _session(count: int) -> "Iterator[tuple[SparkSession, str]]":
+    """A session, and the folder from which its tasks import this package (see `_task`).
+
+    A session that is there already is used, and outlives us.
+    """
+    one_thread_each()
+    # Any of Spark's own ways to name a master comes before this variable.
+    os.environ.setdefault("MASTER", f"local[{count}]")
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    with warnings.catch_warnings():
+        # It warns of pandas 3, for the sake of what is not used here.
+        warnings.filterwarnings("ignore", category=FutureWarning)
+        from py4j.protocol import Py4JError  # noqa: PLC0415 - an extra
+        from pyspark.errors import PySparkException  # noqa: PLC0415
+        from pyspark.sql import SparkSession  # noqa: PLC0415
+
+        active = SparkSession.getActiveSession()
+        builder = SparkSession.builder.appName("pipeline")
+        for name in ONE_THREAD:
+            builder = builder.config(f"spark.executorEnv.{name}", "1")
+        builder = builder.config("spark.ui.showConsoleProgress", "false")
+        try:
+            session = active or builder.getOrCreate()
+        except (Py4JError, PySparkException) as error:
+            raise StageError("spark", None, None, "a session", _first_line(str(error))) from error
+    context = session.sparkContext
+    here = context.master.startswith("local[") or context.master == "local"
+    if here and active is None:
+        context.setLogLevel("OFF")  # what went wrong is told by us, in a line
+    with ExitStack() as stack:
+        if active is None:
+            stack.callback(session.stop)
+        if not here:
+            folder = stack.enter_context(tempfile.TemporaryDirectory())
+            context.addArchive(f"{_packed(Path(folder))}#{ARCHIVE}")
+        yield session, str(PACKAGE.parent) if here else ""
+
+
+def _packed(folder: Path) -> Path:
+    """The package, with its model, as an archive."""
+    path = folder / f"{PACKAGE.name}.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in sorted(PACKAGE.rglob("*")):
+            if file.is_file() and "__pycache__" not in file.parts:
+                archive.write(file, file.relative_to(PACKAGE.parent))
+    return path
+
+
+def _absolute(job: Job) -> Job:
+    """The same job, for a process that works in another folder."""
+    return job._replace(
+        target=job.target.absolute(),
+        config=job.config._replace(model=str(Path(job.config.model).absolute())),
+        reads=tuple((path.absolute(), columns) for path, columns in job.reads),
+        files=tuple(file._replace(path=str(Path(file.path).absolute())) for file in job.files),
+    )
+
+
+def _task(root: str, told: str) -> Callable[[Batches], Batches]:
+    """What `mapInArrow` calls. A closure, so that it is sent as it is, and imports this package
+    only when it has seen to it that there is one: in ``root``, or in the archive that was sent.
+    """
+
+    def task(batches: Batches) -> Batches:
+        import sys  # noqa: PLC0415 - nothing of this module is there yet
+
+        folder = root
+        if not folder:
+            from pyspark import SparkFiles  # noqa: PLC0415
+
+            folder = SparkFiles.get("pipeline-archive")
+        if folder not in sys.path:
+            sys.path.insert(0, folder)
+        from pipeline.runners.spark import do_tasks  # noqa: PLC0415
+
+        yield from do_tasks(batches, told)
+
+    return task
+
+
+def _returned(
+    session: "SparkSession",
+    task: Callable[[Batches], Batches],
+    jobs: Sequence[Job],
+    report: Report,
+) -> list[Part]:
+    """What the tasks return. Spark starts them in the order of the jobs."""
+    weights = list(accumulate((job.weight for job in jobs), initial=0))
+    collecting = _Collecting(session, task, jobs)
+    try:
+        while collecting.goes_on():
+            report(weights[collecting.finished()])
+    finally:
+        collecting.cancel()
+    report(weights[-1])
+    return collecting.result(jobs[0].stage)
+
+
+class _Collecting:
+    """One action of Spark's, in its own thread: so that this one can report, and be stopped."""
+
+    def __init__(
+        self, session: "SparkSession", task: Callable[[Batches], Batches], jobs: Sequence[Job]
+    ) -> None:
+        self._context = session.sparkContext
+        self._group = f"pipeline-{uuid4().hex}"
+        self._about = f"{jobs[0].stage}, {len(jobs):,} jobs"
+        self._most = len(jobs)
+        self._parts: list[Part] = []
+        self._error: Exception | None = None
+        rows = self._context.parallelize([(pickle.dumps(job),) for job in jobs], len(jobs))
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", category=FutureWarning)  # see _session
+            self._frame = session.createDataFrame(rows, "job binary").mapInArrow(task, RETURNED)
+        self._thread = threading.Thread(target=self._collect, daemon=True)
+        self._thread.start()
+
+    def _collect(self) -> None:
+        try:
+            self._context.setJobGroup(self._group, self._about, interruptOnCancel=True)
+            self._parts = [Part(*row) for row in self._frame.collect()]
+        except Exception as error:  # noqa: BLE001 - raised by `result`, in the other thread
+            self._error = error
+
+    def goes_on(self) -> bool:
+        self._thread.join(REPORT_EVERY)
+        return self._thread.is_alive()
+
+    def finished(self) -> int:
+        """Tasks that are done, and not only tried."""
+        tracker = self._context.statusTracker()
+        found = [tracker.getJobInfo(job) for job in tracker.getJobIdsForGroup(self._group)]
+        stages = [tracker.getStageInfo(stage) for job in found if job for stage in job.stageIds]
+        return min(self._most, sum(int(stage.numCompletedTasks) for stage in stages if stage))
+
+    def cancel(self) -> None:
+        if self._thread.is_alive():
+            self._context.cancelJobGroup(self._group)
+            self._thread.join()
+
+    def result(self, stage: str) -> list[Part]:
+        if self._error is not None:
+            raise _told(str(self._error), stage) from self._error
+        return self._parts
+
+
+def _told(text: str, stage: str) -> Exception:
+    """What a task raised, or why there is no task any more."""
+    if found := MESSAGE.search(text):
+        kind, values = json.loads(bytes.fromhex(found[1]))
+        kinds: Mapping[str, type[Exception]] = {"system": OSError, "usage": UsageError}
+        return kinds.get(kind, StageError)(*values)
+    if KILLED.search(text):
+        why = "one that was killed (is there enough memory?); run again to go on from here"
+        return StageError(stage, None, None, "every executor to finish", why)
+    return StageError(stage, None, None, "no error of Spark's", _first_line(text))
+
+
+def _first_line(text: str) -> str:
+    return next((line for line in text.splitlines() if line.strip()), "one without a message")
+
+
+def _check_shared(job: Job, parts: Sequence[Part]) -> None:
+    for part in parts:
+        if not on_disk(job.target, part):
+            expected = f"{part.name} in {job.target}, where an executor has written it"
+            raise StageError(job.stage, None, None, expected, "none: is the folder shared?")
+
+
+def _vanished(job: Job) -> list[Part]:
+    """Do a job that found none of its files, unless they are here, for us, all the time."""
+    if there := [file.path for file in job.files if Path(file.path).exists()]:
+        found = "an executor that does not: all machines must see INPUT at the same path"
+        raise StageError(job.stage, job.name, None, f"every executor to see {there[0]}", found)
+    return job.make(job, lambda _: None)
+
+
+# --- where the tasks are done
+
+
+def do_tasks(batches: Batches, told: str) -> Batches:
+    """Do the jobs of which these are the rows, and return what they made.
+
+    Raises RuntimeError, whose text says all that is to be known of the error.
+    """
+    for batch in batches:
+        for row in batch.column(0).to_pylist():
+            made = _do(pickle.loads(row), json.loads(told))  # noqa: S301 - our own: see _Collecting
+            yield pa.RecordBatch.from_pylist([part._asdict() for part in made], _returned_schema())
+
+
+@cache
+def _returned_schema() -> pa.Schema:
+    types = {"string": pa.string(), "int": pa.int32(), "long": pa.int64()}
+    fields = (field.split() for field in RETURNED.split(", "))
+    return pa.schema([(name, types[kind]) for name, kind in fields])
+
+
+def _do(job: Job, told: Mapping[str, Any]) -> list[Part]:
+    if job.config.model == told["model"]:  # the one that is shipped: it came with the package
+        job = job._replace(config=job.config._replace(model=str(SHIPPED_MODEL)))
+    try:
+        _check_folder(job, told["holder"])
+        _check_same(job, told["ingredients"])
+        wanted = [file for file in job.files if not file.problem]
+        if wanted and not any(Path(file.path).exists() for file in wanted):
+            return [Part(UNSEEN, job.key, 0, 0, 0, "")]
+        return job.make(job, _looking(job, told["holder"]))
+    except StageError as error:
+        raise _sent("stage", error.args, error) from error
+    except UsageError as error:
+        raise _sent("usage", error.args, error) from error
+    except OSError as error:
+        values = [error.errno, error.strerror, error.filename and str(error.filename)]
+        raise _sent("system", values if error.strerror else [str(error)], error) from error
+    except Exception as error:  # nothing is swallowed: it gets a name that survives Java
+        found = f"{type(error).__name__}: {error}"
+        raise _sent("stage", [job.stage, job.name, None, "no error", found], error) from error
+
+
+def _sent(kind: str, values: Sequence[Any], error: Exception) -> RuntimeError:
+    return RuntimeError(f"{error} [[{json.dumps([kind, [*values]]).encode().hex()}]]")
+
+
+def _check_folder(job: Job, holder: str) -> None:
+    """Whether the output is the folder that the run holds: not another one of that name."""
+    if not holder or lock_holder(job.target) != holder:
+        expected = f"{job.target} to be the folder that the run was started on"
+        found = f"another on {socket.gethostname()}, or another run in it"
+        raise StageError(job.stage, job.name, None, expected, found)
+
+
+def _looking(job: Job, holder: str) -> Callable[[int], None]:
+    """For a task of a run that was killed: Spark may notice late, and somebody may run again."""
+    last = time.monotonic()
+
+    def advance(_: int) -> None:
+        nonlocal last
+        if time.monotonic() - last >= LOOK_EVERY:
+            last = time.monotonic()
+            _check_folder(job, holder)
+
+    return advance
+
+
+def _check_same(job: Job, expected: Mapping[str, Any]) -> None:
+    found = _ingredients(job)
+    for group, values in expected.items():
+        if values != found[group]:
+            ours, theirs = _difference(values, found[group])
+            host = socket.gethostname()
+            raise StageError(job.stage, job.name, None, f"{group} {ours}", f"{theirs} on {host}")
+
+
+def _difference(one: Any, other: Any) -> tuple[str, str]:
+    if not isinstance(one, dict) or not isinstance(other, dict):
+        return str(one)[:80], str(other)[:80]
+    name = next(name for name in sorted({*one, *other}) if one.get(name) != other.get(name))
+    return f"{name} {one.get(name, 'absent')}", f"{name} {other.get(name, 'absent')}"
+
+
+_seen: dict[tuple[str, str, str], Mapping[str, Any]] = {}
+
+
+def _ingredients(job: Job) -> Mapping[str, Any]:
+    """Once for each stage: the model's files are read for it."""
+    key = (job.stage, job.config.model, repr(job.config))
+    if key not in _seen:
+        _seen[key] = json.loads(json.dumps(ingredients(job.stage, job.config)))
+    return _seen[key]
