@@ -59,8 +59,6 @@ RETURNED = "name string, key string, files int, rows long, size long, content st
 UNSEEN = ""
 """Stands for the name of a part, and says that the job was not done: it saw none of its files."""
 
-MESSAGE = re.compile(r"\[\[([0-9a-f]+)\]\]")
-"""How an exception comes back through Java, which keeps nothing of it but the text."""
 KILLED = re.compile(r"Python worker exited unexpectedly|ExecutorLostFailure|was lost|OutOfMemory")
 
 Batches = Iterator[pa.RecordBatch]
@@ -93,12 +91,19 @@ class Workers:
         first = ordered[0]
         if self._session is None:
             self._session, self._root = self._open.enter_context(_session(self.count))
+        mark = uuid4().hex
         told = {
+            "mark": mark,
             "holder": lock_holder(first.target),
             "ingredients": ingredients(first.stage, first.config),
             "model": str(SHIPPED_MODEL),
         }
-        made = _returned(self._session, _task(self._root, json.dumps(told)), ordered, report)
+        task = _task(self._root, json.dumps(told))
+        collecting = _Collecting(self._session, task, ordered)
+        _wait(collecting, ordered, report)
+        if collecting.error is not None:
+            raise _told(str(collecting.error), mark, first.stage) from collecting.error
+        made = collecting.parts
         unseen = {part.key for part in made if part.name == UNSEEN}
         parts = [part for part in made if part.name != UNSEEN]
         _check_shared(first, parts)
@@ -216,22 +221,16 @@ def _task(root: str, told: str) -> Callable[[Batches], Batches]:
     return task
 
 
-def _returned(
-    session: "SparkSession",
-    task: Callable[[Batches], Batches],
-    jobs: Sequence[Job],
-    report: Report,
-) -> list[Part]:
-    """What the tasks return. Spark starts them in the order of the jobs."""
-    weights = list(accumulate((job.weight for job in jobs), initial=0))
-    collecting = _Collecting(session, task, jobs)
+def _wait(collecting: "_Collecting", jobs: Sequence[Job], report: Report) -> None:
+    """Report until all is done, or has failed. Spark starts the tasks in the order of the jobs."""
+    done = list(accumulate((job.weight for job in jobs), initial=0))
     try:
         while collecting.goes_on():
-            report(weights[collecting.finished()])
+            report(done[min(collecting.finished(), len(jobs))])
     finally:
         collecting.cancel()
-    report(weights[-1])
-    return collecting.result(jobs[0].stage)
+    if collecting.error is None:
+        report(done[-1])
 
 
 class _Collecting:
@@ -243,9 +242,9 @@ class _Collecting:
         self._context = session.sparkContext
         self._group = f"pipeline-{uuid4().hex}"
         self._about = f"{jobs[0].stage}, {len(jobs):,} jobs"
-        self._most = len(jobs)
-        self._parts: list[Part] = []
-        self._error: Exception | None = None
+        self.parts: list[Part] = []
+        """What the tasks return."""
+        self.error: Exception | None = None
         rows = self._context.parallelize([(pickle.dumps(job),) for job in jobs], len(jobs))
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", category=FutureWarning)  # see _session
@@ -256,9 +255,9 @@ class _Collecting:
     def _collect(self) -> None:
         try:
             self._context.setJobGroup(self._group, self._about, interruptOnCancel=True)
-            self._parts = [Part(*row) for row in self._frame.collect()]
-        except Exception as error:  # noqa: BLE001 - raised by `result`, in the other thread
-            self._error = error
+            self.parts = [Part(*row) for row in self._frame.collect()]
+        except Exception as error:  # noqa: BLE001 - raised in the other thread
+            self.error = error
 
     def goes_on(self) -> bool:
         self._thread.join(REPORT_EVERY)
@@ -269,22 +268,21 @@ class _Collecting:
         tracker = self._context.statusTracker()
         found = [tracker.getJobInfo(job) for job in tracker.getJobIdsForGroup(self._group)]
         stages = [tracker.getStageInfo(stage) for job in found if job for stage in job.stageIds]
-        return min(self._most, sum(int(stage.numCompletedTasks) for stage in stages if stage))
+        return sum(int(stage.numCompletedTasks) for stage in stages if stage)
 
     def cancel(self) -> None:
         if self._thread.is_alive():
             self._context.cancelJobGroup(self._group)
             self._thread.join()
 
-    def result(self, stage: str) -> list[Part]:
-        if self._error is not None:
-            raise _told(str(self._error), stage) from self._error
-        return self._parts
 
+def _told(text: str, mark: str, stage: str) -> Exception:
+    """What a task raised, or why there is no task any more.
 
-def _told(text: str, stage: str) -> Exception:
-    """What a task raised, or why there is no task any more."""
-    if found := MESSAGE.search(text):
+    Of an exception Java keeps nothing but the text. What we have put there stands between marks
+    that no document can know.
+    """
+    if found := re.search(rf"{mark} ([0-9a-f]+) {mark}", text):
         kind, values = json.loads(bytes.fromhex(found[1]))
         kinds: Mapping[str, type[Exception]] = {"system": OSError, "usage": UsageError}
         return kinds.get(kind, StageError)(*values)
@@ -335,29 +333,33 @@ def _returned_schema() -> pa.Schema:
 
 
 def _do(job: Job, told: Mapping[str, Any]) -> list[Part]:
+    try:
+        return _made(job, told)
+    except Exception as error:  # nothing is swallowed: it is raised in a form that survives Java
+        sent = json.dumps(_described(job, error)).encode().hex()
+        raise RuntimeError(f"{error} ({told['mark']} {sent} {told['mark']})") from error
+
+
+def _described(job: Job, error: Exception) -> tuple[str, Sequence[Any]]:
+    if isinstance(error, StageError):
+        return "stage", error.args
+    if isinstance(error, UsageError):
+        return "usage", error.args
+    if isinstance(error, OSError):
+        named = (error.errno, error.strerror, error.filename and str(error.filename))
+        return "system", named if error.strerror else (str(error),)
+    return "stage", (job.stage, job.name, None, "no error", f"{type(error).__name__}: {error}")
+
+
+def _made(job: Job, told: Mapping[str, Any]) -> list[Part]:
     if job.config.model == told["model"]:  # the one that is shipped: it came with the package
         job = job._replace(config=job.config._replace(model=str(SHIPPED_MODEL)))
-    try:
-        _check_folder(job, told["holder"])
-        _check_same(job, told["ingredients"])
-        wanted = [file for file in job.files if not file.problem]
-        if wanted and not any(Path(file.path).exists() for file in wanted):
-            return [Part(UNSEEN, job.key, 0, 0, 0, "")]
-        return job.make(job, _looking(job, told["holder"]))
-    except StageError as error:
-        raise _sent("stage", error.args, error) from error
-    except UsageError as error:
-        raise _sent("usage", error.args, error) from error
-    except OSError as error:
-        values = [error.errno, error.strerror, error.filename and str(error.filename)]
-        raise _sent("system", values if error.strerror else [str(error)], error) from error
-    except Exception as error:  # nothing is swallowed: it gets a name that survives Java
-        found = f"{type(error).__name__}: {error}"
-        raise _sent("stage", [job.stage, job.name, None, "no error", found], error) from error
-
-
-def _sent(kind: str, values: Sequence[Any], error: Exception) -> RuntimeError:
-    return RuntimeError(f"{error} [[{json.dumps([kind, [*values]]).encode().hex()}]]")
+    _check_folder(job, told["holder"])
+    _check_same(job, told["ingredients"])
+    wanted = [file for file in job.files if not file.problem]
+    if wanted and not any(Path(file.path).exists() for file in wanted):
+        return [Part(UNSEEN, job.key, 0, 0, 0, "")]
+    return job.make(job, _looking(job, told["holder"]))
 
 
 def _check_folder(job: Job, holder: str) -> None:
