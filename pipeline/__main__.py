@@ -90,17 +90,16 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run_arguments(parser: argparse.ArgumentParser) -> None:
     _input_arguments(parser)
-    parser.add_argument("output", type=Path, metavar="OUTPUT", help="a folder for what is made")
+    parser.add_argument("output", metavar="OUTPUT", help="a folder for what is made, or a URL")
     _work_arguments(parser)
 
 
 def _input_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "input",
-        type=Path,
         metavar="INPUT",
-        help="a file, a folder of files, a quoted pattern ('pages/**/*.html'), or - for standard"
-        " input",
+        help="a file, a folder of files, a quoted pattern ('pages/**/*.html'), a URL of either, or"
+        " - for standard input",
     )
     parser.add_argument(
         "--format",
@@ -112,13 +111,13 @@ def _input_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _ingest_arguments(parser: argparse.ArgumentParser) -> None:
     _input_arguments(parser)
-    parser.add_argument("output", type=Path, metavar="OUT", help="a folder for what is made")
+    parser.add_argument("output", metavar="OUT", help="a folder for what is made, or a URL")
     _work_arguments(parser)
 
 
 def _stage_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("input", type=Path, metavar="IN", help="what the stage before has made")
-    parser.add_argument("output", type=Path, metavar="OUT", help="a folder for what is made")
+    parser.add_argument("input", metavar="IN", help="what the stage before has made")
+    parser.add_argument("output", metavar="OUT", help="a folder for what is made, or a URL")
     _work_arguments(parser)
 
 
@@ -172,8 +171,11 @@ def _workers(args: argparse.Namespace) -> int:
     return args.workers or _cores()
 
 
-def _prepare(engine: str) -> None:
-    if engine == "local":  # pyspark insists on pandas
+def _prepare(args: argparse.Namespace) -> None:
+    from pipeline.remote import place
+
+    args.input, args.output = place(args.input), place(args.output)
+    if args.engine == "local":  # pyspark insists on pandas
         leave_pandas_out()
 
 
@@ -204,7 +206,7 @@ def _run(args: argparse.Namespace) -> None:
     from pipeline.report import check_place, write_report
     from pipeline.runner import run, summary
 
-    _prepare(args.engine)
+    _prepare(args)
     check_place(args.output)
     source = _source(args, args.output)
     manifest = run(source, args.output, _config(args), _workers(args), args.engine)
@@ -215,7 +217,7 @@ def _run(args: argparse.Namespace) -> None:
 def _run_stage(args: argparse.Namespace) -> None:
     from pipeline.runner import run_stage, summary
 
-    _prepare(args.engine)
+    _prepare(args)
     source = args.input
     if args.command == "ingest":
         source = _source(args, args.output.parent)
@@ -252,14 +254,15 @@ def _inspect(args: argparse.Namespace) -> None:
 
 
 def _report_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("output", type=Path, metavar="OUTPUT", help="the folder of a finished run")
+    parser.add_argument("output", metavar="OUTPUT", help="the folder of a finished run, or a URL")
 
 
 def _report(args: argparse.Namespace) -> None:
+    from pipeline.remote import place
     from pipeline.report import write_report
 
     leave_pandas_out()
-    print(write_report(args.output))
+    print(write_report(place(args.output)))
 
 
 # --- train

@@ -5,7 +5,6 @@ makes the parts that are missing or were made from something else, deletes those
 for any more, and does nothing if there is nothing to do.
 """
 
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,6 +20,7 @@ from pipeline.errors import StageError, UsageError
 from pipeline.inputs import input_of, list_files, shards
 from pipeline.parts import Advance, Job
 from pipeline.progress import progress, say
+from pipeline.remote import followed, relative, within
 from pipeline.runners import Workers, start
 from pipeline.schema import STAGE_COLUMNS, TABLES
 from pipeline.stages import STAGES
@@ -85,7 +85,7 @@ def _check_paths(source: Path, targets: Sequence[Path]) -> None:
         if not existing.is_dir():
             raise UsageError(f"{existing} is a file: name a directory for the output")
         ours, theirs = target.resolve(), source.resolve()
-        if ours.is_relative_to(theirs) or theirs.is_relative_to(ours):
+        if within(ours, theirs) or within(theirs, ours):
             message = f"{target} and {source} must not lie in one another: it would read its output"
             raise UsageError(message)
         if not storage.is_ours(target):
@@ -128,7 +128,7 @@ def _bring_up_to_date(
     skipped = {job.key for job in jobs}.difference(job.key for job in todo)
     kept = [part for key in skipped for part in there[key]]
     seen = storage.manifest_hash(source) if chain else None
-    draft = Manifest(stage, os.path.relpath(source, target), seen, made_from, 0, {}, {}, ())
+    draft = Manifest(stage, relative(source, target), seen, made_from, 0, {}, {}, ())
     if not todo and old is not None and _completed(draft, kept, chain, target, old) == old:
         say(f"{stage}: up to date")
         return old
@@ -168,7 +168,7 @@ def _chain(stage: str, source: Path) -> Chain:
 def _input_of(directory: Path, manifest: Manifest) -> Path | None:
     if manifest.input_manifest is None:
         return None
-    source = Path(os.path.normpath(directory / manifest.input))
+    source = followed(directory, manifest.input)
     if not storage.is_finished(source):
         raise UsageError(f"{source} is unfinished, and {directory} was made from it: run it again")
     if storage.manifest_hash(source) != manifest.input_manifest:

@@ -14,10 +14,13 @@ import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import NoneType
 from typing import Any, NamedTuple
 from uuid import uuid4
 
+from pipeline.leases import check_free, leased
+from pipeline.remote import remote
 from pipeline.schema import TABLES
 
 MANIFEST = "_manifest.json"
@@ -71,6 +74,11 @@ MANIFEST_TYPES = (str, str, (str, NoneType), dict, int, dict, dict, tuple)
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path that becomes ``path`` if all goes well, and vanishes if not."""
+    if (there := remote(path)) is not None:
+        with TemporaryDirectory() as folder:
+            yield Path(folder) / path.name
+            there.send(Path(folder) / path.name)
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     # Two may write one file at once, on different machines: an engine that tries a job twice.
     temporary = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
@@ -153,7 +161,7 @@ def is_ours(directory: Path) -> bool:
 def lock_holder(directory: Path) -> str:
     """Machine, process and number of the run that has the lock, or last had it; else empty."""
     try:
-        return (directory / LOCK).read_text(encoding="utf-8")
+        return (directory / LOCK).read_text(encoding="utf-8").partition("\n")[0]
     except (FileNotFoundError, NotADirectoryError):
         return ""
 
@@ -181,13 +189,19 @@ def locked(exclusive: list[Path], shared: list[Path]) -> Iterator[None]:
     with ExitStack() as stack:
         for directory in exclusive:
             directory.mkdir(parents=True, exist_ok=True)
+            holder = f"{socket.gethostname()} {os.getpid()} {uuid4().hex}"
+            if (there := remote(directory / LOCK)) is not None:
+                stack.enter_context(leased(there, holder))
+                continue
             file = stack.enter_context((directory / LOCK).open("a"))
             _lock(file.fileno(), fcntl.LOCK_EX, directory)
             file.truncate(0)
-            file.write(f"{socket.gethostname()} {os.getpid()} {uuid4().hex}\n")
+            file.write(f"{holder}\n")
             file.flush()
         for directory in shared:
-            if (directory / LOCK).is_file():  # else it was copied here, and nobody writes to it
+            if (there := remote(directory / LOCK)) is not None:
+                check_free(there)
+            elif (directory / LOCK).is_file():  # else it was copied here, and nobody writes to it
                 file = stack.enter_context((directory / LOCK).open("r"))
                 _lock(file.fileno(), fcntl.LOCK_SH, directory)
         yield

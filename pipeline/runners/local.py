@@ -15,6 +15,7 @@ from typing import Self
 from pipeline.errors import StageError
 from pipeline.parts import Job
 from pipeline.progress import Report
+from pipeline.runners.doing import do
 from pipeline.startup import leave_pandas_out
 from pipeline.storage import Part
 
@@ -66,7 +67,7 @@ class Workers:
             report(done)
 
         for job in jobs:
-            yield job.make(job, advance)
+            yield do(job, advance)
 
     def _spread(self, jobs: Sequence[Job], report: Report) -> Iterator[list[Part]]:
         if self._pool is None:
@@ -111,4 +112,4 @@ def _do(job: Job) -> list[Part]:
         with _done.get_lock():
             _done.value += units
 
-    return job.make(job, advance)
+    return do(job, advance)

@@ -39,6 +39,8 @@ from pipeline.errors import StageError, UsageError
 from pipeline.keys import PACKAGE, ingredients
 from pipeline.parts import Job
 from pipeline.progress import Report
+from pipeline.remote import is_url, remote
+from pipeline.runners.doing import do
 from pipeline.startup import ONE_THREAD, one_thread_each
 from pipeline.storage import Part, lock_holder, on_disk
 
@@ -49,6 +51,8 @@ JAVA = 17
 """The oldest that Spark 4 runs on."""
 LOOK_EVERY = 1.0
 """Seconds between two looks of a task whether the run that it belongs to goes on."""
+LOOK_FAR_EVERY = 30.0
+"""The same, if the lock is in a store, which wants to be paid for a look."""
 REPORT_EVERY = 0.2
 """Seconds between two reports of progress."""
 ARCHIVE = "pipeline-archive"
@@ -195,7 +199,10 @@ def _absolute(job: Job) -> Job:
         target=job.target.absolute(),
         config=job.config._replace(model=str(Path(job.config.model).absolute())),
         reads=tuple((path.absolute(), columns) for path, columns in job.reads),
-        files=tuple(file._replace(path=str(Path(file.path).absolute())) for file in job.files),
+        files=tuple(
+            file if is_url(file.path) else file._replace(path=str(Path(file.path).absolute()))
+            for file in job.files
+        ),
     )
 
 
@@ -308,7 +315,7 @@ def _vanished(job: Job) -> list[Part]:
     if there := [file.path for file in job.files if Path(file.path).exists()]:
         found = "an executor that does not: all machines must see INPUT at the same path"
         raise StageError(job.stage, job.name, None, f"every executor to see {there[0]}", found)
-    return job.make(job, lambda _: None)
+    return do(job, lambda _: None)
 
 
 # --- where the tasks are done
@@ -356,10 +363,10 @@ def _made(job: Job, told: Mapping[str, Any]) -> list[Part]:
         job = job._replace(config=job.config._replace(model=str(SHIPPED_MODEL)))
     _check_folder(job, told["holder"])
     _check_same(job, told["ingredients"])
-    wanted = [file for file in job.files if not file.problem]
+    wanted = [file for file in job.files if not file.problem and not is_url(file.path)]
     if wanted and not any(Path(file.path).exists() for file in wanted):
         return [Part(UNSEEN, job.key, 0, 0, 0, "")]
-    return job.make(job, _looking(job, told["holder"]))
+    return do(job, _looking(job, told["holder"]))
 
 
 def _check_folder(job: Job, holder: str) -> None:
@@ -372,11 +379,11 @@ def _check_folder(job: Job, holder: str) -> None:
 
 def _looking(job: Job, holder: str) -> Callable[[int], None]:
     """For a task of a run that was killed: Spark may notice late, and somebody may run again."""
-    last = time.monotonic()
+    last, pause = time.monotonic(), LOOK_FAR_EVERY if remote(job.target) else LOOK_EVERY
 
     def advance(_: int) -> None:
         nonlocal last
-        if time.monotonic() - last >= LOOK_EVERY:
+        if time.monotonic() - last >= pause:
             last = time.monotonic()
             _check_folder(job, holder)
 
