@@ -11,6 +11,7 @@ that has ended.
 """
 
 import json
+import logging
 import os
 import pickle
 import re
@@ -24,7 +25,7 @@ import time
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from itertools import accumulate
 from pathlib import Path
@@ -63,7 +64,11 @@ RETURNED = "name string, key string, files int, rows long, size long, content st
 UNSEEN = ""
 """Stands for the name of a part, and says that the job was not done: it saw none of its files."""
 
-KILLED = re.compile(r"Python worker exited unexpectedly|ExecutorLostFailure|was lost|OutOfMemory")
+KILLED = re.compile(
+    r"Python worker exited unexpectedly|ExecutorLostFailure|OutOfMemory"
+    r"|Java side is empty|Error while (sending|receiving)|Connection (refused|reset)"
+)
+"""What Spark says when a process was ended from outside: a task's, an executor's, or its own."""
 
 Batches = Iterator[pa.RecordBatch]
 
@@ -95,26 +100,16 @@ class Workers:
         first = ordered[0]
         if self._session is None:
             self._session, self._root = self._open.enter_context(_session(self.count))
-        mark = uuid4().hex
-        told = {
-            "mark": mark,
-            "holder": lock_holder(first.target),
-            "ingredients": ingredients(first.stage, first.config),
-            "model": str(SHIPPED_MODEL),
-        }
-        task = _task(self._root, json.dumps(told))
-        collecting = _Collecting(self._session, task, ordered)
+        told = _to_tell(first)
+        collecting = _Collecting(self._session, _task(self._root, json.dumps(told)), ordered)
         _wait(collecting, ordered, report)
         if collecting.error is not None:
-            raise _told(str(collecting.error), mark, first.stage) from collecting.error
-        made = collecting.parts
-        unseen = {part.key for part in made if part.name == UNSEEN}
-        parts = [part for part in made if part.name != UNSEEN]
+            raise _told(str(collecting.error), told["mark"], first.stage) from collecting.error
+        unseen = {part.key for part in collecting.parts if part.name == UNSEEN}
+        parts = [part for part in collecting.parts if part.name != UNSEEN]
         _check_shared(first, parts)
         yield parts
-        for job in ordered:
-            if job.key in unseen:
-                yield _vanished(job)
+        yield from (_vanished(job) for job in ordered if job.key in unseen)
 
 
 # --- where the run is started
@@ -170,17 +165,30 @@ def _session(count: int) -> "Iterator[tuple[SparkSession, str]]":
             session = active or builder.getOrCreate()
         except (Py4JError, PySparkException) as error:
             raise StageError("spark", None, None, "a session", _first_line(str(error))) from error
+    logging.getLogger("py4j").setLevel(logging.CRITICAL)  # it prints what it raises
     context = session.sparkContext
     here = context.master.startswith("local[") or context.master == "local"
     if here and active is None:
         context.setLogLevel("OFF")  # what went wrong is told by us, in a line
     with ExitStack() as stack:
         if active is None:
-            stack.callback(session.stop)
+            stack.callback(_stop, session)
         if not here:
             folder = stack.enter_context(tempfile.TemporaryDirectory())
             context.addArchive(f"{_packed(Path(folder))}#{ARCHIVE}")
         yield session, str(PACKAGE.parent) if here else ""
+
+
+def _stop(session: "SparkSession") -> None:
+    with suppress(*_lost()):
+        session.stop()
+
+
+def _lost() -> tuple[type[Exception], ...]:
+    """What is raised when Java was killed: then there is nothing to ask, or to stop, any more."""
+    from py4j.protocol import Py4JError  # noqa: PLC0415 - an extra
+
+    return Py4JError, OSError
 
 
 def _packed(folder: Path) -> Path:
@@ -206,6 +214,16 @@ def _absolute(job: Job) -> Job:
     )
 
 
+def _to_tell(job: Job) -> dict[str, Any]:
+    """What all tasks of a stage are told beside their jobs: what must be so where they run."""
+    return {
+        "mark": uuid4().hex,  # between which an error is found again: see `_told`
+        "holder": lock_holder(job.target),
+        "ingredients": ingredients(job.stage, job.config),
+        "model": str(SHIPPED_MODEL),
+    }
+
+
 def _task(root: str, told: str) -> Callable[[Batches], Batches]:
     """What `mapInArrow` calls. A closure, so that it is sent as it is, and imports this package
     only when it has seen to it that there is one: in ``root``, or in the archive that was sent.
@@ -218,7 +236,7 @@ def _task(root: str, told: str) -> Callable[[Batches], Batches]:
         if not folder:
             from pyspark import SparkFiles  # noqa: PLC0415
 
-            folder = SparkFiles.get("pipeline-archive")
+            folder = SparkFiles.get(ARCHIVE)
         if folder not in sys.path:
             sys.path.insert(0, folder)
         from pipeline.runners.spark import do_tasks  # noqa: PLC0415
@@ -252,6 +270,7 @@ class _Collecting:
         self.parts: list[Part] = []
         """What the tasks return."""
         self.error: Exception | None = None
+        self._finished = 0
         rows = self._context.parallelize([(pickle.dumps(job),) for job in jobs], len(jobs))
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", category=FutureWarning)  # see _session
@@ -272,6 +291,11 @@ class _Collecting:
 
     def finished(self) -> int:
         """Tasks that are done, and not only tried."""
+        with suppress(*_lost()):  # if Java was killed the thread is told, too
+            self._finished = self._counted()
+        return self._finished
+
+    def _counted(self) -> int:
         tracker = self._context.statusTracker()
         found = [tracker.getJobInfo(job) for job in tracker.getJobIdsForGroup(self._group)]
         stages = [tracker.getStageInfo(stage) for job in found if job for stage in job.stageIds]
@@ -279,7 +303,8 @@ class _Collecting:
 
     def cancel(self) -> None:
         if self._thread.is_alive():
-            self._context.cancelJobGroup(self._group)
+            with suppress(*_lost()):
+                self._context.cancelJobGroup(self._group)
             self._thread.join()
 
 

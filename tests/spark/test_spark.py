@@ -123,7 +123,7 @@ def test_executors_elsewhere_get_the_package(mixed: Path, local: Path, tmp_path:
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_stopped_and_run_again_it_makes_the_same(how: signal.Signals, tmp_path: Path) -> None:
-    texts, output = write_texts(tmp_path / "in", 60), tmp_path / "out"
+    texts, output = write_texts(tmp_path / "in", 30), tmp_path / "out"
     with (
         (tmp_path / "errors").open("w") as errors,
         subprocess.Popen(
