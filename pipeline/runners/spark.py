@@ -10,6 +10,7 @@ code or of the model; one that sees other folders under these paths; one that wo
 that has ended.
 """
 
+import gc
 import json
 import logging
 import os
@@ -246,6 +247,23 @@ def _task(root: str, told: str) -> Callable[[Batches], Batches]:
     return task
 
 
+def _calm() -> Callable[[Iterator[Any]], Iterator[Any]]:
+    """A function that does nothing with the rows, and has less searched for garbage.
+
+    Spark has a process collect garbage after each task: with all that is imported there, and in the
+    others with a model, that took longer than the work of a small part. A closure: see `_task`.
+    """
+
+    def calm(rows: Iterator[Any]) -> Iterator[Any]:
+        import gc  # noqa: PLC0415
+
+        if not gc.get_freeze_count():
+            gc.freeze()
+        return rows
+
+    return calm
+
+
 def _wait(collecting: "_Collecting", jobs: Sequence[Job], report: Report) -> None:
     """Report until all is done, or has failed. Spark starts the tasks in the order of the jobs."""
     done = list(accumulate((job.weight for job in jobs), initial=0))
@@ -272,6 +290,7 @@ class _Collecting:
         self.error: Exception | None = None
         self._finished = 0
         rows = self._context.parallelize([(pickle.dumps(job),) for job in jobs], len(jobs))
+        rows = rows.mapPartitions(_calm())
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", category=FutureWarning)  # see _session
             self._frame = session.createDataFrame(rows, "job binary").mapInArrow(task, RETURNED)
@@ -353,7 +372,11 @@ def do_tasks(batches: Batches, told: str) -> Batches:
     """
     for batch in batches:
         for row in batch.column(0).to_pylist():
+            known = len(_seen)
             made = _do(pickle.loads(row), json.loads(told))  # noqa: S301 - our own: see _Collecting
+            if len(_seen) > known:  # what this stage needs is loaded: it need not be searched
+                gc.collect()
+                gc.freeze()
             yield pa.RecordBatch.from_pylist([part._asdict() for part in made], _returned_schema())
 
 
