@@ -60,8 +60,9 @@ def test_without_java(
 def test_what_spark_says_of_its_failures_is_one_line() -> None:
     told = spark._told("Job aborted: ExecutorLostFailure (executor 1 exited)\n\tat x", "m", "flag")
     assert str(told).startswith("flag: expected every executor to finish, found one that was")
-    told = spark._told("\nAll masters are unresponsive\n\tat org.apache", "m", "flag")
-    assert str(told) == "flag: expected no error of Spark's, found All masters are unresponsive"
+    for text in ("\nNo disk\n\tat org.apache", "An error while calling o1.x\n: No disk\n\tat x"):
+        told = spark._told(text, "m", "flag")
+        assert str(told) == "flag: expected no error of Spark's, found No disk"
 
 
 def test_every_engine_is_there(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -344,7 +344,10 @@ def _told(text: str, mark: str, stage: str) -> Exception:
 
 
 def _first_line(text: str) -> str:
-    return next((line for line in text.splitlines() if line.strip()), "one without a message")
+    """What happened. What Java says comes after a line of Python's, and begins with a colon."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    java = [line.removeprefix(":").strip() for line in lines if line.startswith(":")]
+    return next(iter([*java, *lines]), "one without a message")
 
 
 def _check_shared(job: Job, parts: Sequence[Part]) -> None:
