@@ -242,7 +242,7 @@ def _later_jobs(seed: Job, chain: Chain) -> Iterator[Job]:
 def _parts_there(target: Path, manifest: Manifest | None) -> list[Part]:
     """With a manifest nothing is opened. Without one a run was interrupted: ask every file."""
     if manifest is not None:
-        return [part for part in manifest.parts if storage.on_disk(target, part)]
+        return storage.still_there(target, manifest.parts)
     names = [path.relative_to(target).as_posix() for path in storage.part_paths(target)]
     return [part for name in names if (part := parquet.describe(target, name))]
 

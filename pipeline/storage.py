@@ -139,6 +139,12 @@ def part_paths(directory: Path) -> list[Path]:
 
 def _files(directory: Path, pattern: re.Pattern[str]) -> Iterator[Path]:
     """Where a stage writes, and by the names that it gives: so none is anybody else's."""
+    if (there := remote(directory)) is not None:  # asked once, not for every file
+        for name in there.files():
+            inner, _, file = name.rpartition("/")
+            if inner in {"", *FOLDERS} and pattern.fullmatch(file):
+                yield directory / name
+        return
     for folder in (directory, *(directory / folder for folder in FOLDERS)):
         if folder.is_dir():
             paths = (path for path in folder.iterdir() if pattern.fullmatch(path.name))
@@ -170,6 +176,14 @@ def remove_temporaries(directory: Path) -> None:
     """Remove what a run that was stopped has left. Only with the lock in hand."""
     for path in _files(directory, TEMPORARY):
         path.unlink(missing_ok=True)
+
+
+def still_there(directory: Path, parts: Sequence[Part]) -> list[Part]:
+    """Those of the parts that a manifest lists which are there."""
+    if (there := remote(directory)) is None:
+        return [part for part in parts if on_disk(directory, part)]
+    sizes = {name: info["size"] for name, info in there.files().items()}
+    return [part for part in parts if sizes.get(part.name) == part.size]
 
 
 def on_disk(directory: Path, part: Part) -> bool:

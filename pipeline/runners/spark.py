@@ -44,7 +44,7 @@ from pipeline.progress import Report
 from pipeline.remote import is_url, remote
 from pipeline.runners.doing import do
 from pipeline.startup import ONE_THREAD, one_thread_each
-from pipeline.storage import Part, lock_holder, on_disk
+from pipeline.storage import Part, lock_holder, still_there
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -351,10 +351,10 @@ def _first_line(text: str) -> str:
 
 
 def _check_shared(job: Job, parts: Sequence[Part]) -> None:
-    for part in parts:
-        if not on_disk(job.target, part):
-            expected = f"{part.name} in {job.target}, where an executor has written it"
-            raise StageError(job.stage, None, None, expected, "none: is the folder shared?")
+    there = {part.name for part in still_there(job.target, parts)}
+    if missing := [part.name for part in parts if part.name not in there]:
+        expected = f"{missing[0]} in {job.target}, where an executor has written it"
+        raise StageError(job.stage, None, None, expected, "none: is the folder shared?")
 
 
 def _vanished(job: Job) -> list[Part]:
