@@ -13,6 +13,8 @@ UV      ?= uv
 PY        = .venv/bin/python
 READY     = .venv/.ready
 READY_DEV = .venv/.ready-dev
+READY_SPARK = .venv/.ready-spark
+READY_RUN = $(if $(filter spark,$(ENGINE)),$(READY_SPARK),$(READY))
 PIPELINE  = $(PY) -m pipeline
 OPTIONS   = $(if $(WORKERS),--workers "$(WORKERS)") --engine "$(ENGINE)" --model "$(MODEL)"
 PINS      = $(UV) pip compile pyproject.toml --quiet --universal --generate-hashes --no-annotate
@@ -22,12 +24,12 @@ SAYS      = --custom-compile-command "make lock"
 $(foreach name,INPUT OUTPUT,$(if $(strip $($(name))),,$(error $(name) is empty: name a folder)))
 
 .DEFAULT_GOAL := run
-.PHONY: run ingest normalise flag segment write report train evaluate bench test lint format lock clean help
+.PHONY: run ingest normalise flag segment write report train evaluate bench test test-spark lint format lock clean help
 
-run: $(READY)  ## clean INPUT into tables and a report under OUTPUT (what `make` alone does)
+run: $(READY_RUN)  ## clean INPUT into tables and a report under OUTPUT (what `make` alone does)
 	@$(PIPELINE) run "$(INPUT)" "$(OUTPUT)" $(OPTIONS)
 
-ingest: $(READY)  ## only decode the files of INPUT
+ingest: $(READY_RUN)  ## only decode the files of INPUT
 	@$(PIPELINE) ingest "$(INPUT)" "$(OUTPUT)/1-ingested" $(OPTIONS)
 
 normalise: ingest  ## the stages up to normalised text
@@ -57,6 +59,9 @@ bench: $(READY)  ## measure the speed of every stage on the text in DEV, beside 
 test: $(READY_DEV)  ## run the tests
 	@$(PY) -m pytest
 
+test-spark: $(READY_DEV) $(READY_SPARK)  ## run the tests of ENGINE=spark, which need Java 17
+	@$(PY) -m pytest tests/spark
+
 lint: $(READY_DEV)  ## check style and types
 	@$(PY) -m ruff check && $(PY) -m ruff format --check && $(PY) -m mypy --strict pipeline
 
@@ -64,13 +69,13 @@ format: $(READY_DEV)  ## lay the code out as `make lint` wants it
 	@$(PY) -m ruff check --fix --quiet; $(PY) -m ruff format
 
 lock:  ## choose the versions again, with uv
-	@$(PINS) $(SAYS) -o requirements.txt && $(PINS) $(SAYS) --extra dev -c requirements.txt -o requirements-dev.txt
+	@$(PINS) $(SAYS) -o requirements.txt && $(PINS) $(SAYS) --extra dev -c requirements.txt -o requirements-dev.txt && $(PINS) $(SAYS) --extra spark -c requirements.txt -o requirements-spark.txt
 
 clean:  ## delete what was made under OUTPUT; INPUT stays
 	@rm -rf "$(OUTPUT)/0-stdin" "$(OUTPUT)/1-ingested" "$(OUTPUT)/2-normalised" "$(OUTPUT)/3-flagged" "$(OUTPUT)/4-segmented" "$(OUTPUT)/corpus" "$(OUTPUT)/evaluation.tsv" "$(OUTPUT)/bench.json" "$(OUTPUT)/report.html"
 
 help:  ## this list
-	@awk -F ':[^#]*## ' '/^[a-z]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed: name one with make PYTHON=...") if sys.version_info < (3, 11) else None' && { $(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }; }
@@ -80,3 +85,6 @@ $(READY): requirements.txt | .venv/bin/python
 
 $(READY_DEV): requirements-dev.txt | .venv/bin/python
 	@echo "setting up .venv for development" >&2 && $(PY) -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements-dev.txt && touch $@
+
+$(READY_SPARK): requirements-spark.txt | .venv/bin/python
+	@echo "setting up .venv for Spark" >&2 && $(PY) -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements-spark.txt && touch $@

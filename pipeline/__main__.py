@@ -16,10 +16,10 @@ from typing import Any, NamedTuple, NoReturn
 from pipeline.config import Config
 from pipeline.errors import StageError, UsageError
 from pipeline.progress import is_json, log_json, say, tell
+from pipeline.runners import RUNNERS
 from pipeline.stages import STAGES
 from pipeline.startup import give_memory_back, leave_pandas_out, one_thread_each, open_streams
 
-ENGINES = ("local", "spark")
 STDIN = "0-stdin"
 """Folder, under OUTPUT, in which standard input is kept."""
 LOG_JSON = "--log-json"
@@ -104,17 +104,16 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run_arguments(parser: argparse.ArgumentParser) -> None:
     _input_arguments(parser)
-    parser.add_argument("output", type=Path, metavar="OUTPUT", help="a folder for what is made")
+    parser.add_argument("output", metavar="OUTPUT", help="a folder for what is made, or a URL")
     _work_arguments(parser)
 
 
 def _input_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "input",
-        type=Path,
         metavar="INPUT",
-        help="a file, a folder of files, a quoted pattern ('pages/**/*.html'), or - for standard"
-        " input",
+        help="a file, a folder of files, a quoted pattern ('pages/**/*.html'), a URL of either, or"
+        " - for standard input",
     )
     parser.add_argument(
         "--format",
@@ -126,19 +125,24 @@ def _input_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _ingest_arguments(parser: argparse.ArgumentParser) -> None:
     _input_arguments(parser)
-    parser.add_argument("output", type=Path, metavar="OUT", help="a folder for what is made")
+    parser.add_argument("output", metavar="OUT", help="a folder for what is made, or a URL")
     _work_arguments(parser)
 
 
 def _stage_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("input", type=Path, metavar="IN", help="what the stage before has made")
-    parser.add_argument("output", type=Path, metavar="OUT", help="a folder for what is made")
+    parser.add_argument("input", metavar="IN", help="what the stage before has made")
+    parser.add_argument("output", metavar="OUT", help="a folder for what is made, or a URL")
     _work_arguments(parser)
 
 
 def _work_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=_count, metavar="N", help="processes (default: cores)")
-    parser.add_argument("--engine", choices=ENGINES, default="local", help="where to run it")
+    parser.add_argument(
+        "--engine",
+        choices=[*RUNNERS],
+        default="local",
+        help="; ".join(f"{name}: {what}" for name, what in RUNNERS.items()),
+    )
     parser.add_argument(
         LOG_JSON, action="store_true", help="tell on stderr in JSON, an object a line (see README)"
     )
@@ -181,9 +185,15 @@ def _config(args: argparse.Namespace) -> Config:
 
 
 def _workers(args: argparse.Namespace) -> int:
-    if args.engine == "spark":
-        raise UsageError("the engine `spark` is not part of this version: use --engine local")
     return args.workers or _cores()
+
+
+def _prepare(args: argparse.Namespace) -> None:
+    from pipeline.remote import place
+
+    args.input, args.output = place(args.input), place(args.output)
+    if args.engine == "local":  # pyspark insists on pandas
+        leave_pandas_out()
 
 
 def _cores() -> int:
@@ -214,12 +224,12 @@ def _run(args: argparse.Namespace) -> None:
     from pipeline.report import check_place, write_report
     from pipeline.runner import run, summary
 
-    leave_pandas_out()
+    _prepare(args)
     check_place(args.output)
     workers = _workers(args)
     tell("start", command="run", workers=workers)
     source = _source(args, args.output)
-    outcomes = run(source, args.output, _config(args), workers)
+    outcomes = run(source, args.output, _config(args), workers, args.engine)
     started = time.monotonic()
     report = write_report(args.output)
     if is_json() or any(outcome.parts_made for outcome in outcomes):
@@ -232,13 +242,13 @@ def _run(args: argparse.Namespace) -> None:
 def _run_stage(args: argparse.Namespace) -> None:
     from pipeline.runner import run_stage, summary
 
-    leave_pandas_out()
+    _prepare(args)
     workers = _workers(args)
     tell("start", command=args.command, workers=workers)
     source = args.input
     if args.command == "ingest":
         source = _source(args, args.output.parent)
-    outcome = run_stage(args.command, source, args.output, _config(args), workers)
+    outcome = run_stage(args.command, source, args.output, _config(args), workers, args.engine)
     if is_json() or outcome.parts_made:
         _tell_summary(args.command, outcome.fields())
     print(summary(args.output, outcome.manifest))
@@ -281,14 +291,15 @@ def _inspect(args: argparse.Namespace) -> None:
 
 
 def _report_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("output", type=Path, metavar="OUTPUT", help="the folder of a finished run")
+    parser.add_argument("output", metavar="OUTPUT", help="the folder of a finished run, or a URL")
 
 
 def _report(args: argparse.Namespace) -> None:
+    from pipeline.remote import place
     from pipeline.report import write_report
 
     leave_pandas_out()
-    print(write_report(args.output))
+    print(write_report(place(args.output)))
 
 
 # --- export and import: the annotation loop

@@ -1,6 +1,5 @@
-"""Jobs are done and counted here. What is counted is read back from the parts they made."""
+"""Counts what jobs have made: read back from the parts."""
 
-import time
 from collections.abc import Iterable
 from functools import reduce
 from pathlib import Path
@@ -11,20 +10,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.parquet import opened, rows_by_reason
-from pipeline.parts import Advance, Job
 from pipeline.storage import REJECTS, Part
-from pipeline.tally import SPUN, Made, Tally, peak_bytes
+from pipeline.tally import SPUN, Tally
 
 DOCUMENTS = ("", "documents")
 """Folders, in a stage's directory, whose rows are documents."""
-
-
-def do(job: Job, advance: Advance) -> Made:
-    """Have a job done, in this process, and count what it made and took."""
-    started = time.monotonic()
-    parts = job.make(job, advance)
-    tally = counted(job.target, parts)
-    return Made(parts, tally._replace(seconds=time.monotonic() - started, peak_bytes=peak_bytes()))
 
 
 def counted(directory: Path, parts: Iterable[Part]) -> Tally:

@@ -9,10 +9,11 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, cast
 
 from pipeline.config import Config
 from pipeline.parts import SourceFile, part_chars
+from pipeline.remote import Remote, remote, stamp
 from pipeline.stages.ingest import source_of
 from pipeline.storage import HASHES, file_hash, replacing, write_json
 
@@ -41,10 +42,21 @@ def input_of(path: Path) -> Input:
     >>> root, [bool(pattern.match(p)) for p in ("20/a.html", "20/1/2/a.html", "a.html")]
     (PosixPath('pages'), [True, True, False])
     """
+    if (there := remote(path)) is not None:
+        return _remote_input(there)
     if os.path.lexists(path) or not WILD.search(str(path)):
         return Input(path)
     fixed = list(takewhile(lambda part: not WILD.search(part), path.parts))
     return Input(Path(*fixed), _compiled("/".join(path.parts[len(fixed) :])))
+
+
+def _remote_input(path: Remote) -> Input:
+    if not WILD.search(path.path) or path.exists():
+        return Input(cast(Path, path))
+    names = path.path.split("/")
+    fixed = list(takewhile(lambda name: not WILD.search(name), names))
+    root = cast(Path, Remote(path.store, "/".join(fixed)))
+    return Input(root, _compiled("/".join(names[len(fixed) :])))
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:
@@ -73,6 +85,9 @@ def keep_stdin(stream: BinaryIO, folder: Path, suffix: str) -> Path:
 def list_files(source: Input, target: Path, threads: int) -> list[SourceFile]:
     """Every file of the input, in an order that is always the same."""
     root, pattern = source
+    if (there := remote(root)) is not None:
+        listed = [_remote_entry(there, name, info) for name, info in there.files().items()]
+        return sorted(f for f in listed if pattern is None or pattern.match(f.source))
     real = root.resolve()
     known = _known(target, real)
     found = sorted(_walk(root, real)) if root.is_dir() else [_entry(root.parent, root, real)]
@@ -141,6 +156,12 @@ def _entry(root: Path, path: Path, real: Path) -> SourceFile:
         return _unread(root, path, "a symbolic link that leaves INPUT: it is not followed")
     stamp = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
     return SourceFile(_source(root, path), str(path), *stamp, "", "")
+
+
+def _remote_entry(root: Remote, name: str, info: Mapping[str, Any]) -> SourceFile:
+    """Its stamp stands for its content, which is not fetched to see whether it has changed."""
+    path = root if name == root.name and not root.is_dir() else root / name
+    return SourceFile(source_of(name), str(path), int(info["size"]), 0, 0, 0, stamp(info), "")
 
 
 def _unread(root: Path, path: Path, problem: str) -> SourceFile:

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.errors import StageError, UsageError
+from pipeline.remote import remote
 from pipeline.storage import Part, file_hash, replacing
 
 KEY = b"pipeline"  # of the footer's metadata
@@ -72,7 +73,8 @@ def writing(
 @contextmanager
 def opened(path: Path) -> Iterator[pq.ParquetFile]:
     """For reading. Its path need not be UTF-8."""
-    with pa.memory_map(os.fsencode(path)) as file:
+    mapped = None if remote(path) else pa.memory_map(os.fsencode(path))
+    with mapped or path.open("rb") as file:
         yield pq.ParquetFile(file)
 
 
@@ -92,7 +94,7 @@ def describe(directory: Path, name: str) -> Part | None:
     """What a finished part says of itself; None if it is no part of ours."""
     path = directory / name
     try:
-        with pa.OSFile(os.fsencode(path)) as file:
+        with path.open("rb") if remote(path) else pa.OSFile(os.fsencode(path)) as file:
             metadata = pq.read_metadata(file)
         made = json.loads(metadata.metadata[KEY])
         key, files = made["key"], made["files"]

@@ -5,7 +5,6 @@ makes the parts that are missing or were made from something else, deletes those
 for any more, and does nothing if there is nothing to do.
 """
 
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,11 +22,12 @@ from pipeline.inputs import input_of, list_files, shards
 from pipeline.outcome import Outcome
 from pipeline.parts import Advance, Job
 from pipeline.progress import is_json, progress, say, tell
+from pipeline.remote import followed, relative, within
+from pipeline.runners import Workers, start
 from pipeline.schema import STAGE_COLUMNS, TABLES
 from pipeline.stages import STAGES
 from pipeline.storage import MANIFEST, REJECTS, Manifest, Part
 from pipeline.tally import Made, Tally, peak_bytes
-from pipeline.workers import Workers
 
 
 class Finished(NamedTuple):
@@ -47,11 +47,13 @@ Chain = Mapping[str, Finished]
 """The stages whose columns an input offers, by name, from `ingest` on."""
 
 
-def run(source: Path, output: Path, config: Config, workers: int) -> list[Outcome]:
+def run(
+    source: Path, output: Path, config: Config, workers: int, engine: str = "local"
+) -> list[Outcome]:
     """All stages, from files to tables. Returns what came of each."""
     directories = {name: output / stage.directory for name, stage in STAGES.items()}
     _check_paths(source, list(directories.values()))
-    with _locked(list(directories.values()), []), Workers(workers) as crew:
+    with _locked(list(directories.values()), []), start(engine, workers) as crew:
         outcomes = []
         for name, directory in directories.items():
             outcomes.append(_bring_up_to_date(name, source, directory, config, crew))
@@ -59,11 +61,13 @@ def run(source: Path, output: Path, config: Config, workers: int) -> list[Outcom
     return outcomes
 
 
-def run_stage(name: str, source: Path, target: Path, config: Config, workers: int) -> Outcome:
+def run_stage(
+    name: str, source: Path, target: Path, config: Config, workers: int, engine: str = "local"
+) -> Outcome:
     """One stage, from the directory of an earlier one (or from files) to its own."""
     _check_paths(source, [target])
     inputs = [] if name == "ingest" else [at.directory for at in _chain(name, source).values()]
-    with _locked([target], inputs), Workers(workers) as crew:
+    with _locked([target], inputs), start(engine, workers) as crew:
         return _bring_up_to_date(name, source, target, config, crew)
 
 
@@ -85,7 +89,7 @@ def _check_paths(source: Path, targets: Sequence[Path]) -> None:
         if not existing.is_dir():
             raise UsageError(f"{existing} is a file: name a directory for the output")
         ours, theirs = target.resolve(), source.resolve()
-        if ours.is_relative_to(theirs) or theirs.is_relative_to(ours):
+        if within(ours, theirs) or within(theirs, ours):
             message = f"{target} and {source} must not lie in one another: it would read its output"
             raise UsageError(message)
         if not storage.is_ours(target):
@@ -128,7 +132,7 @@ def _bring_up_to_date(
     skipped = {job.key for job in jobs}.difference(job.key for job in todo)
     kept = [part for key in skipped for part in there[key]]
     seen = storage.manifest_hash(source) if chain else None
-    draft = Manifest(stage, os.path.relpath(source, target), seen, made_from, 0, {}, {}, ())
+    draft = Manifest(stage, relative(source, target), seen, made_from, 0, {}, {}, ())
     if not todo and old is not None and _completed(draft, kept, chain, target, old) == old:
         outcome = Outcome(stage, target, old, 0, len(kept), time.monotonic() - started)
         _tell_end(outcome, "up to date")
@@ -198,7 +202,7 @@ def _chain(stage: str, source: Path) -> Chain:
 def _input_of(directory: Path, manifest: Manifest) -> Path | None:
     if manifest.input_manifest is None:
         return None
-    source = Path(os.path.normpath(directory / manifest.input))
+    source = followed(directory, manifest.input)
     if not storage.is_finished(source):
         raise UsageError(f"{source} is unfinished, and {directory} was made from it: run it again")
     if storage.manifest_hash(source) != manifest.input_manifest:
@@ -272,7 +276,7 @@ def _later_jobs(seed: Job, chain: Chain) -> Iterator[Job]:
 def _parts_there(target: Path, manifest: Manifest | None) -> list[Part]:
     """With a manifest nothing is opened. Without one a run was interrupted: ask every file."""
     if manifest is not None:
-        return [part for part in manifest.parts if storage.on_disk(target, part)]
+        return storage.still_there(target, manifest.parts)
     names = [path.relative_to(target).as_posix() for path in storage.part_paths(target)]
     return [part for name in names if (part := parquet.describe(target, name))]
 

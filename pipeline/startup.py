@@ -7,6 +7,9 @@ import sys
 from contextlib import suppress
 from importlib.abc import MetaPathFinder
 
+ONE_THREAD = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+"""Variables that say how many threads may share a matrix product."""
+
 
 class _NoPandas(MetaPathFinder):
     def find_spec(self, name: str, *_: object) -> None:
@@ -32,7 +35,7 @@ def one_thread_each() -> None:
     """Matrix products on the thread that asks for them: the workers are the parallelism, and a sum
     that is split among threads may be rounded otherwise. Before numpy is imported.
     """
-    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
+    for name in ONE_THREAD:
         os.environ.setdefault(name, "1")
 
 

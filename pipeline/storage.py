@@ -10,12 +10,17 @@ import hashlib
 import json
 import os
 import re
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import NoneType
 from typing import Any, NamedTuple
+from uuid import uuid4
 
+from pipeline.leases import check_free, leased
+from pipeline.remote import remote
 from pipeline.schema import TABLES
 
 MANIFEST = "_manifest.json"
@@ -26,7 +31,7 @@ FOLDERS = (REJECTS, *TABLES)
 """The folders that a stage's directory may have."""
 
 PART = re.compile(r"part-\d{5,}(-\d{5,})?\.parquet")
-TEMPORARY = re.compile(rf"\.({PART.pattern}|_\w+\.json)\.\d+\.tmp")
+TEMPORARY = re.compile(rf"\.({PART.pattern}|_\w+\.json)\.[0-9a-f]+\.tmp")
 
 
 class Part(NamedTuple):
@@ -69,8 +74,14 @@ MANIFEST_TYPES = (str, str, (str, NoneType), dict, int, dict, dict, tuple)
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path that becomes ``path`` if all goes well, and vanishes if not."""
+    if (there := remote(path)) is not None:
+        with TemporaryDirectory() as folder:
+            yield Path(folder) / path.name
+            there.send(Path(folder) / path.name)
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # Two may write one file at once, on different machines: an engine that tries a job twice.
+    temporary = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
     try:
         yield temporary
         with temporary.open("rb") as written:
@@ -128,6 +139,12 @@ def part_paths(directory: Path) -> list[Path]:
 
 def _files(directory: Path, pattern: re.Pattern[str]) -> Iterator[Path]:
     """Where a stage writes, and by the names that it gives: so none is anybody else's."""
+    if (there := remote(directory)) is not None:  # asked once, not for every file
+        for name in there.files():
+            inner, _, file = name.rpartition("/")
+            if inner in {"", *FOLDERS} and pattern.fullmatch(file):
+                yield directory / name
+        return
     for folder in (directory, *(directory / folder for folder in FOLDERS)):
         if folder.is_dir():
             paths = (path for path in folder.iterdir() if pattern.fullmatch(path.name))
@@ -147,10 +164,26 @@ def is_ours(directory: Path) -> bool:
     return all(PART.fullmatch(name) or TEMPORARY.fullmatch(name) for name in others)
 
 
+def lock_holder(directory: Path) -> str:
+    """Machine, process and number of the run that has the lock, or last had it; else empty."""
+    try:
+        return (directory / LOCK).read_text(encoding="utf-8").partition("\n")[0]
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+
+
 def remove_temporaries(directory: Path) -> None:
     """Remove what a run that was stopped has left. Only with the lock in hand."""
     for path in _files(directory, TEMPORARY):
         path.unlink(missing_ok=True)
+
+
+def still_there(directory: Path, parts: Sequence[Part]) -> list[Part]:
+    """Those of the parts that a manifest lists which are there."""
+    if (there := remote(directory)) is None:
+        return [part for part in parts if on_disk(directory, part)]
+    sizes = {name: info["size"] for name, info in there.files().items()}
+    return [part for part in parts if sizes.get(part.name) == part.size]
 
 
 def on_disk(directory: Path, part: Part) -> bool:
@@ -170,10 +203,19 @@ def locked(exclusive: list[Path], shared: list[Path]) -> Iterator[None]:
     with ExitStack() as stack:
         for directory in exclusive:
             directory.mkdir(parents=True, exist_ok=True)
+            holder = f"{socket.gethostname()} {os.getpid()} {uuid4().hex}"
+            if (there := remote(directory / LOCK)) is not None:
+                stack.enter_context(leased(there, holder))
+                continue
             file = stack.enter_context((directory / LOCK).open("a"))
             _lock(file.fileno(), fcntl.LOCK_EX, directory)
+            file.truncate(0)
+            file.write(f"{holder}\n")
+            file.flush()
         for directory in shared:
-            if (directory / LOCK).is_file():  # else it was copied here, and nobody writes to it
+            if (there := remote(directory / LOCK)) is not None:
+                check_free(there)
+            elif (directory / LOCK).is_file():  # else it was copied here, and nobody writes to it
                 file = stack.enter_context((directory / LOCK).open("r"))
                 _lock(file.fileno(), fcntl.LOCK_SH, directory)
         yield

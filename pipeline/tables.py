@@ -2,13 +2,13 @@
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import pandas as pd  # type: ignore[import-untyped]
 import pyarrow as pa
 
 from pipeline.errors import UsageError
 from pipeline.parquet import opened
+from pipeline.remote import place
 from pipeline.schema import TABLES
 from pipeline.stages import STAGES
 from pipeline.storage import on_disk, read_manifest
@@ -23,7 +23,7 @@ def read_table(
     names = TABLES[table].names
     if unknown := [name for name in columns or () if name not in names]:
         raise UsageError(f"{table} has no column {unknown[0]!r}: it has {', '.join(names)}")
-    directory = Path(path) / STAGES["write"].directory
+    directory = place(path) / STAGES["write"].directory
     manifest = read_manifest(directory)
     if manifest is None:
         message = f"{directory} holds no finished tables: run `python -m pipeline run INPUT {path}`"

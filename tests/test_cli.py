@@ -83,7 +83,6 @@ def test_a_terminal_gets_a_bar(texts: Path, tmp_path: Path) -> None:
         (["run", "{tmp}/in", "{tmp}/file/deeper"], "file is a file: name a directory"),
         (["run", "{tmp}/in", "{tmp}/in"], "must not lie in one another"),
         (["run", "{tmp}/in", "{tmp}/in/out"], "must not lie in one another"),
-        (["run", "{tmp}/in", "{tmp}/out", "--engine", "spark"], "use --engine local"),
         (["run", "{tmp}/in", "{tmp}/out", "--model", "{tmp}/no"], "no model in"),
         (["normalise", "{tmp}/in", "{tmp}/out"], "holds no finished stage: run `ingest` first"),
         (["inspect", "{tmp}/nothing"], "is no file"),

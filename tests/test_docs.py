@@ -33,7 +33,7 @@ from tests.conftest import ROOT
 from tests.report.picture import PICTURE, SIZE
 
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
-TARGETS = set(re.findall(r"^([a-z]+):.*##", MAKEFILE, re.MULTILINE))
+TARGETS = set(re.findall(r"^([a-z-]+):.*##", MAKEFILE, re.MULTILINE))
 CODE = r"`([^`\n]+)`"
 CARD = ROOT / "pipeline" / "model" / "shipped" / "card.md"
 DATA_CARD = ROOT / "data" / "README.md"
@@ -88,7 +88,7 @@ def test_readme_lists_the_columns(readme: str, table: str) -> None:
 
 
 def test_readme_names_every_target_and_no_other(readme: str) -> None:
-    named = set(re.findall(r"\bmake ([a-z]+)\b(?=[^`\n]*`)|^make ([a-z]+)", readme, re.MULTILINE))
+    named = set(re.findall(r"\bmake ([a-z-]+)\b(?=[^`\n]*`)|^make ([a-z-]+)", readme, re.MULTILINE))
     named = {name for pair in named for name in pair if name}
     assert named == TARGETS - {"run"} | (named & {"run"})  # `make` alone is `make run`
 
@@ -112,7 +112,7 @@ def test_a_stage_has_one_name_everywhere() -> None:
 
 
 def test_every_target_says_what_it_does_and_is_one_line() -> None:
-    recipes = re.findall(r"^([a-z]+):[^\n]*\n((?:\t[^\n]*\n)*)", MAKEFILE, re.MULTILINE)
+    recipes = re.findall(r"^([a-z-]+):[^\n]*\n((?:\t[^\n]*\n)*)", MAKEFILE, re.MULTILINE)
     assert {name for name, _ in recipes} == TARGETS
     assert all(recipe.count("\n") == 1 for _, recipe in recipes)
     [phony] = re.findall(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE)
@@ -125,7 +125,7 @@ def test_settings_that_stages_name_exist() -> None:
 
 
 def test_lock_files_name_no_host() -> None:
-    for name in ("requirements.txt", "requirements-dev.txt"):
+    for name in ("requirements.txt", "requirements-dev.txt", "requirements-spark.txt"):
         text = (ROOT / name).read_text(encoding="utf-8")
         assert "://" not in text
         assert "--hash=sha256:" in text

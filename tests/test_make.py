@@ -1,5 +1,6 @@
 """`make`, run for real on three small texts."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,8 @@ pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="there is no ma
 
 def make(*arguments: object) -> subprocess.CompletedProcess[str]:
     """With the Python of these tests, so that no `.venv` is set up."""
-    ready = ["-o", ".venv/.ready", "-o", ".venv/.ready-dev", f"PY={sys.executable}"]
+    stamps = (".venv/.ready", ".venv/.ready-dev", ".venv/.ready-spark")
+    ready = [*(word for stamp in stamps for word in ("-o", stamp)), f"PY={sys.executable}"]
     command = ["make", "--no-print-directory", *ready, *map(str, arguments)]
     return subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300
@@ -82,7 +84,17 @@ def test_help_lists_every_target() -> None:
 
 
 def test_another_engine_is_passed_on(paths: list[str]) -> None:
-    assert "use --engine local" in make(*paths, "ENGINE=spark").stderr
+    assert '--engine "spark"' in make("--dry-run", *paths, "ENGINE=spark").stdout
+    assert '--engine "local"' in make("--dry-run", *paths).stdout
+
+
+def test_spark_is_installed_when_it_is_asked_for(paths: list[str]) -> None:
+    command = ["make", "--dry-run", "-B", *paths]
+    for engine, wanted in (("local", "requirements.txt"), ("spark", "requirements-spark.txt")):
+        done = subprocess.run(
+            [*command, f"ENGINE={engine}"], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        assert re.findall(r"-r (\S+)", done.stdout) == [wanted]
 
 
 def test_an_old_python_is_refused_by_name(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ import pytest
 from pipeline import keys, parquet, parts, runner
 from pipeline.config import Config
 from pipeline.errors import StageError, UsageError
+from pipeline.runners import local
 from pipeline.schema import TABLES
 from pipeline.stages import STAGES
 from pipeline.storage import read_manifest, write_json
@@ -480,7 +481,7 @@ def test_a_bug_names_the_document_and_leaves_no_manifest(
             return load("segment").run(batch, config)
 
     monkeypatch.setattr(parts, "load", lambda name: Broken if name == "segment" else load(name))
-    monkeypatch.setattr(runner.Workers, "_alone", lambda *_: True)  # a patch reaches no process
+    monkeypatch.setattr(local.Workers, "_alone", lambda *_: True)  # a patch reaches no process
     (tmp_path / "out" / "4-segmented" / "_manifest.json").unlink()
     for path in (tmp_path / "out" / "4-segmented").glob("part-*"):
         path.unlink()

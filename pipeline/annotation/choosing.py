@@ -22,10 +22,11 @@ import pyarrow.compute as pc
 from pipeline.annotation.answers import Question, id_of
 from pipeline.config import Config
 from pipeline.progress import progress
-from pipeline.report.counting import SPUN, Located, Lowest, chunks
+from pipeline.report.counting import Located, Lowest, chunks
 from pipeline.report.reading import rows_of
 from pipeline.stages.flag import flag_all
 from pipeline.storage import Manifest
+from pipeline.tally import SPUN
 
 SHARES: Mapping[str, float] = {"uncertain": 0.6, "sure": 0.2, "unflagged": 0.2}
 """Kinds of rows, in the order of the sheet, and their shares. What one lacks, the others get."""

@@ -12,10 +12,10 @@ from multiprocessing.sharedctypes import Synchronized
 from types import TracebackType
 from typing import Self
 
-from pipeline.accounts import do
 from pipeline.errors import StageError
 from pipeline.parts import Job
 from pipeline.progress import Report
+from pipeline.runners.doing import do
 from pipeline.startup import give_memory_back, leave_pandas_out
 from pipeline.tally import Made
 
