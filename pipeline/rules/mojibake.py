@@ -358,11 +358,26 @@ def _swap(was: str, taken_for: str) -> tuple[re.Pattern[str], dict[str, str]]:
 
 def _swapped(text: str, is_known: bool) -> list[Replacement]:
     for signs, table in _swaps():
-        if signs.search(text):
-            lines = [_read_swapped(text, *line, signs, table) for line in _lines(text)]
-            if repairs := _of_lines(lines, is_known):
-                return repairs
+        if not signs.search(text):
+            continue
+        if repairs := _of_lines(_lines_swapped(text, signs, table, is_known), is_known):
+            return repairs
     return []
+
+
+def _lines_swapped(
+    text: str, signs: re.Pattern[str], table: dict[str, str], is_known: bool
+) -> list[_Line]:
+    """The lines that may be repaired. One without a sign is never certain by itself, so that it is
+    read, which takes long, only if others are.
+    """
+    places = list(_lines(text))
+    if not is_known:
+        signed = [place for place in places if signs.search(text, *place)]
+        lines = [_read_swapped(text, *place, signs, table) for place in signed]
+        if sum(len(line.repairs) for line in lines if line.is_certain) < ENOUGH_FOR_ALL_LINES:
+            return lines
+    return [_read_swapped(text, *place, signs, table) for place in places]
 
 
 def _read_swapped(
