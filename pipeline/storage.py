@@ -22,7 +22,9 @@ MANIFEST = "_manifest.json"
 LOCK = ".lock"
 HASHES = "_files.json"
 REJECTS = "_rejects"  # the underscore keeps readers of the data set out of it
-FOLDERS = (REJECTS, *TABLES)
+CHECKPOINTS = "_checkpoints"
+"""Of large files, as long as their shard is unfinished."""
+FOLDERS = (REJECTS, CHECKPOINTS, *TABLES)
 """The folders that a stage's directory may have."""
 
 PART = re.compile(r"part-\d{5,}(-\d{5,})?\.parquet")
@@ -143,7 +145,7 @@ def is_ours(directory: Path) -> bool:
     names = {path.name for path in directory.iterdir()} if directory.exists() else set()
     if LOCK in names or read_manifest(directory) is not None:
         return True
-    others = names - {MANIFEST, HASHES, REJECTS}
+    others = names - {MANIFEST, HASHES, REJECTS, CHECKPOINTS}
     return all(PART.fullmatch(name) or TEMPORARY.fullmatch(name) for name in others)
 
 
