@@ -4,18 +4,18 @@
 import argparse
 import logging
 import os
-import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
-from types import FrameType, TracebackType
-from typing import NamedTuple, NoReturn
+from types import TracebackType
+from typing import NamedTuple
 
 from pipeline.config import Config
-from pipeline.errors import StageError, UsageError
+from pipeline.errors import StageError, UsageError, advice
 from pipeline.stages import STAGES
-from pipeline.startup import leave_pandas_out, one_thread_each, open_streams
+from pipeline.startup import leave_pandas_out, one_thread_each, open_streams, stop_when_told
 
 ENGINES = ("local", "spark")
 STDIN = "0-stdin"
@@ -35,8 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Do one command. Returns the exit status: 0 done, 1 failed, 2 used wrongly."""
     open_streams()
     one_thread_each()
+    stop_when_told()
     args = _parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, _interrupt)
     if not args.debug:
         sys.excepthook = partial(_unforeseen, args.command)
     try:
@@ -47,7 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (UsageError, StageError, OSError) as error:
         if args.debug:
             raise
-        return _fail(args.command, str(error), 2 if isinstance(error, UsageError) else 1)
+        message = advice(error) if isinstance(error, OSError) else str(error)
+        return _fail(args.command, message, 2 if isinstance(error, UsageError) else 1)
     except KeyboardInterrupt:
         return _fail(args.command, "stopped; the same command goes on from here", 1)
     return 0
@@ -66,10 +67,6 @@ def _unforeseen(
 ) -> None:
     """A bug, in one line. Python exits with 1 after it."""
     _fail(command, f"{kind.__name__}: {error} (a bug; --debug shows where)", 1)
-
-
-def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -175,9 +172,10 @@ def _cores() -> int:
     return len(granted(0)) if granted else os.cpu_count() or 1
 
 
-def _source(args: argparse.Namespace, beside: Path) -> Path:
+@contextmanager
+def _source(args: argparse.Namespace, beside: Path) -> Iterator[Path]:
     """The input; standard input is kept as a file, in a folder beside those of the stages."""
-    from pipeline.inputs import keep_stdin
+    from pipeline.inputs import kept_stdin
     from pipeline.readers import READERS
     from pipeline.stages.ingest import suffixes
 
@@ -185,34 +183,38 @@ def _source(args: argparse.Namespace, beside: Path) -> Path:
     if str(path) != "-":
         if args.format:
             raise UsageError("--format is for standard input: a file has its suffix")
-        return path
+        yield path
+        return
     suffix = "." + args.format.lower().strip(".") if args.format else ""
     if suffix and ("/" in suffix or suffixes("stdin" + suffix)[0] not in READERS):
         raise UsageError(f"--format {args.format}: there are {', '.join(READERS)}")
-    return keep_stdin(sys.stdin.buffer, beside / STDIN, suffix)
+    with kept_stdin(sys.stdin.buffer, beside / STDIN, suffix) as kept:
+        yield kept
 
 
 def _run(args: argparse.Namespace) -> None:
     from pipeline.report import check_place, write_report
-    from pipeline.runner import run, summary
+    from pipeline.runner import check_input_stayed, run, summary
 
     leave_pandas_out()
     check_place(args.output)
-    source = _source(args, args.output)
-    manifest = run(source, args.output, _config(args), _workers(args))
+    with _source(args, args.output) as source:
+        manifest = run(source, args.output, _config(args), _workers(args))
     report = write_report(args.output)
     print(f"{summary(args.output / STAGES['write'].directory, manifest)}; {report}")
+    check_input_stayed(manifest)
 
 
 def _run_stage(args: argparse.Namespace) -> None:
-    from pipeline.runner import run_stage, summary
+    from pipeline.runner import check_input_stayed, run_stage, summary
 
     leave_pandas_out()
-    source = args.input
-    if args.command == "ingest":
-        source = _source(args, args.output.parent)
-    manifest = run_stage(args.command, source, args.output, _config(args), _workers(args))
+    is_first = args.command == "ingest"
+    with _source(args, args.output.parent) if is_first else nullcontext(args.input) as source:
+        manifest = run_stage(args.command, source, args.output, _config(args), _workers(args))
     print(summary(args.output, manifest))
+    if is_first:
+        check_input_stayed(manifest)
 
 
 # --- inspect

@@ -48,7 +48,7 @@ def run(source: Path, output: Path, config: Config, workers: int) -> Manifest:
     """All stages, from files to tables. Returns the manifest of the tables."""
     directories = {name: output / stage.directory for name, stage in STAGES.items()}
     _check_paths(source, list(directories.values()))
-    with _locked(list(directories.values()), []), Workers(workers) as crew:
+    with _locked(list(directories.values()), [], output), Workers(workers) as crew:
         for name, directory in directories.items():
             manifest = _bring_up_to_date(name, source, directory, config, crew)
             source = directory
@@ -72,6 +72,14 @@ def summary(directory: Path, manifest: Manifest) -> str:
     return f"{directory}: {_rows(manifest)}{f' ({reasons})' if reasons else ''}"
 
 
+def check_input_stayed(manifest: Manifest) -> None:
+    """Raises StageError if some of it did not, and so is not in the tables."""
+    if changed := manifest.rejects.get("changed", 0):
+        files = "1 file that was" if changed == 1 else f"{changed:,} files that were"
+        found = f"{files} changed or removed while it was read (rejected as `changed`): run again"
+        raise StageError("ingest", None, None, "an input that stays as it is", found)
+
+
 def _check_paths(source: Path, targets: Sequence[Path]) -> None:
     source = input_of(source).root
     if not source.exists():
@@ -89,15 +97,15 @@ def _check_paths(source: Path, targets: Sequence[Path]) -> None:
 
 
 @contextmanager
-def _locked(exclusive: list[Path], shared: list[Path]) -> Iterator[None]:
-    """Have the directories for ourselves, and leave nothing half done in them."""
+def _locked(exclusive: list[Path], shared: list[Path], *beside: Path) -> Iterator[None]:
+    """Have the directories for ourselves, and leave nothing half done in them, nor ``beside``."""
     try:
         with storage.locked(exclusive, shared):
-            _tidy(exclusive)
+            _tidy([*exclusive, *beside])
             try:
                 yield
             finally:  # again: a worker whose parent was killed lives some milliseconds longer
-                _tidy(exclusive)
+                _tidy([*exclusive, *beside])
     except BlockingIOError as error:
         message = f"another run is at work in {error.filename}: wait for it, or end it"
         raise UsageError(message) from None
@@ -132,6 +140,9 @@ def _bring_up_to_date(
     made = [part for done in _make(todo, crew) for part in done]
     manifest = _completed(draft, [*kept, *made], chain, target, old)
     _delete_others(target, manifest.parts)
+    if lost := storage.missing(target, manifest.parts):
+        found = "nothing: was the folder removed during the run? Run again"
+        raise StageError(stage, None, None, str(target / lost), found)
     storage.write_manifest(target, manifest)
     work = f"{len(made):,} parts made, {len(kept):,} kept"
     say(f"{stage}: {work}; {_rows(manifest)}; {time.monotonic() - started:.1f} s")

@@ -2,14 +2,41 @@
 
 import io
 import os
+import signal
 import sys
+import time
 from importlib.abc import MetaPathFinder
+from types import FrameType
+
+STOPPING_SECONDS = 3.0
+"""Whoever is told to stop, and told again within that time, is stopping already."""
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class _NoPandas(MetaPathFinder):
     def find_spec(self, name: str, *_: object) -> None:
         if name == "pandas":
             raise ImportError("left out of this process: see pipeline/startup.py")
+
+
+def stop_when_told() -> None:
+    """Answer the signals that ask a process to end with KeyboardInterrupt, so with one line.
+
+    What is ignored, as `nohup` has it with SIGHUP, stays so.
+    """
+    last = float("-inf")
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        nonlocal last
+        now = time.monotonic()
+        # A second one would break off what the first has begun: ending workers, tidying up.
+        if now - last > STOPPING_SECONDS:
+            last = now
+            raise KeyboardInterrupt
+
+    for number in SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, stop)
 
 
 def open_streams() -> None:

@@ -28,7 +28,8 @@ FOLDERS = (REJECTS, CHECKPOINTS, *TABLES)
 """The folders that a stage's directory may have."""
 
 PART = re.compile(r"part-\d{5,}(-\d{5,})?\.parquet")
-TEMPORARY = re.compile(rf"\.({PART.pattern}|_\w+\.json)\.\d+\.tmp")
+OTHERS = r"_\w+\.json|report\.html|stdin[\w.]*"
+TEMPORARY = re.compile(rf"\.({PART.pattern}|{OTHERS})\.[0-9a-f]+\.tmp")
 
 
 class Part(NamedTuple):
@@ -161,6 +162,12 @@ def on_disk(directory: Path, part: Part) -> bool:
         return (directory / part.name).stat().st_size == part.size
     except (FileNotFoundError, NotADirectoryError):
         return False
+
+
+def missing(directory: Path, parts: Sequence[Part]) -> str | None:
+    """The first of the parts, or the lock that is held, that somebody has removed; else None."""
+    names = (part.name for part in parts if not on_disk(directory, part))
+    return next(names, None if (directory / LOCK).exists() else LOCK)
 
 
 @contextmanager
