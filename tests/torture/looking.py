@@ -1,0 +1,78 @@
+"""What must be true of an output: at any moment, and when a run has reached its end."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from pipeline.stages import STAGES
+from pipeline.storage import CHECKPOINTS, MANIFEST, PART, on_disk, read_manifest
+from tests.conftest import contents
+
+Contents = Mapping[str, bytes]
+
+
+def at_any_moment(output: Path, allowed: list[Contents], *, whole: bool) -> Iterator[str]:
+    """What is wrong with an output whose run has been killed.
+
+    ``allowed``: the contents of finished outputs; a file is to be as it is in one of them.
+    ``whole``: nobody has deleted what a manifest lists.
+    """
+    for path in sorted(output.rglob("*")):
+        name = path.relative_to(output).as_posix()
+        if not path.is_file() or not (PART.fullmatch(path.name) or path.suffix == ".html"):
+            continue
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:  # the orphans of a killed run may still tidy up
+            continue
+        if CHECKPOINTS in path.parts:
+            pq.read_table(path)  # raises if it is not whole
+        elif data not in [files.get(name) for files in allowed]:
+            yield f"{name} is not as it should be"
+    for stage in STAGES.values():
+        folder = output / stage.directory
+        name = f"{stage.directory}/{MANIFEST}"
+        if not (folder / MANIFEST).exists():
+            continue
+        manifest = read_manifest(folder)
+        if manifest is None:
+            yield f"{name} cannot be read"
+            continue
+        if (folder / MANIFEST).read_bytes() not in [files.get(name) for files in allowed]:
+            yield f"{name} is not as it should be"
+        lost = [part.name for part in manifest.parts if not on_disk(folder, part)]
+        if lost and whole:
+            yield f"{name} lists {lost[0]}, which is not there"
+
+
+def at_the_end(output: Path, reference: Contents) -> Iterator[str]:
+    """What is wrong with an output whose run has reached its end."""
+    found = contents(output)
+    for name in sorted({*found, *reference}):
+        if found.get(name) != reference.get(name):
+            state = "is missing" if name not in found else "is too many"
+            yield f"{name} {state if name not in found or name not in reference else 'differs'}"
+    manifest = read_manifest(output / STAGES["write"].directory)
+    if manifest is None:
+        yield "there is no manifest of the tables"
+    elif manifest.rows_in != sum(manifest.rows_out[table] for table in ("documents", "rejects")):
+        yield f"{manifest.rows_in} rows came in, {manifest.rows_out} went out"
+
+
+def doubled(output: Path) -> int:
+    """Documents that stand in the tables more than once."""
+    rows = pq.read_table(output / STAGES["write"].directory / "documents", columns=["doc_id"])
+    counts = Counter(rows["doc_id"].to_pylist())
+    return sum(count - 1 for count in counts.values())
+
+
+def stage_at_work(output: Path) -> str:
+    """The first stage without a manifest."""
+    if not (output / STAGES["ingest"].directory).exists():
+        return "start"
+    for name, stage in STAGES.items():
+        if not (output / stage.directory / MANIFEST).exists():
+            return name
+    return "report"
