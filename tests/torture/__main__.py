@@ -4,6 +4,7 @@ import argparse
 import json
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -59,7 +60,7 @@ class Torture:
         start = self._rng.choice(STARTS)
         self._prepare(start)
         allowed = [self._new, self._old] if start == "older" else [self._new]
-        for _ in range(self._rng.randint(1, max(1, min(most, 5)))):
+        for _ in range(self._rng.randint(1, max(1, min(most, 8)))):
             if self._killed(start, allowed):
                 break
         self._finish(start)
@@ -85,10 +86,12 @@ class Torture:
         after = time.monotonic() - started
         stage = looking.stage_at_work(self._output)
         hit = processes.end(kind, process, self._rng)
-        at_once = [*looking.at_any_moment(self._output, allowed)] if hit else []
+        whole = start != "deleted from"
+        at_once = looking.at_any_moment(self._output, allowed, whole=whole) if hit else ()
+        wrong = [*at_once]
         status = processes.wait(process)
         left = processes.orphans(process.pid)
-        wrong = [*at_once, *looking.at_any_moment(self._output, allowed)]
+        wrong += looking.at_any_moment(self._output, allowed, whole=whole)
         wrong += [f"process {pid} lives on" for pid in left]
         outcome, complaint = self._outcome(kind, status, hit)
         wrong += complaint
@@ -216,7 +219,7 @@ def torture(
 
 
 def _print(line: dict[str, Any]) -> None:
-    print(json.dumps(line, ensure_ascii=False), flush=True)
+    print(json.dumps(line, ensure_ascii=False), flush=True)  # noqa: T201 - a command's output
 
 
 def main() -> int:
@@ -226,6 +229,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--lines", type=int, default=80, help="how large the input is")
     args = parser.parse_args()
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)  # a shell has a background job ignore them
     with tempfile.TemporaryDirectory() as folder:
         found = torture(Path(folder), args.kills, args.seconds, args.seed, args.lines, _print)
     _print(found)

@@ -81,14 +81,12 @@ def _stat(pid: int) -> list[str]:
 
 
 def _processes() -> list[int]:
-    return [int(name) for name in os.listdir("/proc") if name.isdecimal()]
+    return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal()]
 
 
 def _in_session(session: int) -> list[int]:
-    stats = {pid: _stat(pid) for pid in _processes()}
-    return [
-        pid for pid, stat in stats.items() if stat and stat[3] == str(session) != stat[0] != "Z"
-    ]
+    stats = [(pid, stat) for pid in _processes() if (stat := _stat(pid))]
+    return [pid for pid, stat in stats if stat[3] == str(session) and stat[0] != "Z"]
 
 
 def _workers(parent: int) -> list[int]:
