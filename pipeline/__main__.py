@@ -36,7 +36,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     open_streams()
     one_thread_each()
     stop_when_told()
-    args = _parser().parse_args(arguments)
+    try:
+        args = _parser().parse_args(arguments)
+    except KeyboardInterrupt:
+        return _fail("", "stopped before it began", 1)
     if not args.debug:
         sys.excepthook = partial(_unforeseen, args.command)
     try:
@@ -55,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _fail(command: str, message: str, status: int) -> int:
-    line = " ".join(f"pipeline {command}: {message}".split())
+    line = " ".join(f"{f'pipeline {command}'.strip()}: {message}".split())
     # A file may have a name that a terminal obeys.
     shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
     print(shown, file=sys.stderr)

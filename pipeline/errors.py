@@ -32,10 +32,10 @@ ADVICE = {
     errno.ENFILE: f"too many files are open on this machine; {_GO_ON}",
     errno.ENOMEM: f"use fewer --workers; {_GO_ON}",
     errno.EROFS: "name an output that can be written to",
-    errno.EACCES: "name an output that can be written to, or mend its permissions",
-    errno.EPERM: "name an output that can be written to, or mend its permissions",
+    errno.EACCES: "mend its permissions, or name another",
+    errno.EPERM: "mend its permissions, or name another",
     errno.EIO: f"look at the disk; {_GO_ON}",
-    errno.ENOENT: f"was it removed during the run? {_GO_ON}",
+    errno.ENOENT: "was it removed meanwhile? Run again",
 }
 
 

@@ -27,6 +27,8 @@ CHECKPOINTS = "_checkpoints"
 FOLDERS = (REJECTS, CHECKPOINTS, *TABLES)
 """The folders that a stage's directory may have."""
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 PART = re.compile(r"part-\d{5,}(-\d{5,})?\.parquet")
 OTHERS = r"_\w+\.json|report\.html|stdin[\w.]*"
 TEMPORARY = re.compile(rf"\.({PART.pattern}|{OTHERS})\.[0-9a-f]+\.tmp")
@@ -79,6 +81,10 @@ def replacing(path: Path) -> Iterator[Path]:
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
         temporary.replace(path)
+    except OSError as error:
+        if error.errno in NO_ROOM and error.filename is None:  # few of those who raise it say where
+            raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
