@@ -51,7 +51,11 @@ class PartFile:
 def writing(
     directory: Path, name: str, schema: pa.Schema, key: str, group_rows: int = 1
 ) -> Iterator[PartFile]:
-    """Write a part; it gets its name when the block ends without an error."""
+    """Write a part; it gets its name when the block ends without an error.
+
+    Raises FileNotFoundError if the directory is gone: with it went what had been written before.
+    """
+    directory.stat()
     with (
         replacing(directory / name) as temporary,
         pa.OSFile(os.fsencode(temporary), "wb") as sink,  # as bytes: it need not be UTF-8

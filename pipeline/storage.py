@@ -153,7 +153,17 @@ def is_ours(directory: Path) -> bool:
     if LOCK in names or read_manifest(directory) is not None:
         return True
     others = names - {MANIFEST, HASHES, REJECTS, CHECKPOINTS}
-    return all(PART.fullmatch(name) or TEMPORARY.fullmatch(name) for name in others)
+    return all(_is_our_name(name) or _holds_ours(directory / name) for name in others)
+
+
+def _is_our_name(name: str) -> bool:
+    return (PART.fullmatch(name) or TEMPORARY.fullmatch(name)) is not None
+
+
+def _holds_ours(folder: Path) -> bool:
+    """What a run leaves whose folder, and its lock, was deleted under it."""
+    is_ours = folder.name in FOLDERS and folder.is_dir()
+    return is_ours and all(_is_our_name(path.name) for path in folder.iterdir())
 
 
 def remove_temporaries(directory: Path) -> None:
