@@ -9,7 +9,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
@@ -23,7 +23,7 @@ from pipeline.parts import Advance, Job
 from pipeline.progress import progress, say
 from pipeline.schema import STAGE_COLUMNS, TABLES
 from pipeline.stages import STAGES
-from pipeline.storage import MANIFEST, REJECTS, Manifest, Part
+from pipeline.storage import CHECKPOINTS, MANIFEST, REJECTS, Manifest, Part
 from pipeline.workers import Workers
 
 
@@ -161,6 +161,9 @@ def _chain(stage: str, source: Path) -> Chain:
         if manifest is None:
             before = list(takewhile(lambda name: name not in {stage, *chain}, STAGES))[-1]
             raise UsageError(f"{directory} holds no finished stage: run `{before}` first")
+        lost = next((p.name for p in manifest.parts if not storage.on_disk(directory, p)), None)
+        if lost:
+            raise UsageError(f"{directory} lacks {lost}: run `{manifest.stage}` again")
         chain[manifest.stage] = Finished(directory, manifest)
         directory = _input_of(directory, manifest)
     for column in STAGES[stage].reads:
@@ -271,6 +274,8 @@ def _delete_others(target: Path, wanted: Sequence[Part]) -> None:
     for path in storage.part_paths(target):
         if path not in names:
             path.unlink()
+    with suppress(FileNotFoundError, NotADirectoryError):
+        (target / CHECKPOINTS).rmdir()
 
 
 # --- making it

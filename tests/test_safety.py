@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import io
+import multiprocessing
 import os
 import resource
 import shutil
@@ -10,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,15 +19,18 @@ import pytest
 from pipeline import runner, storage
 from pipeline.__main__ import main
 from pipeline.config import Config
-from pipeline.errors import UsageError
+from pipeline.errors import StageError, UsageError
 from pipeline.inputs import kept_stdin
+from pipeline.parts import Advance, Job, SourceFile
 from pipeline.readers import parquet as parquet_reader
 from pipeline.stages import STAGES
 from pipeline.stages.ingest import ingest
-from pipeline.storage import CHECKPOINTS, read_manifest
+from pipeline.storage import Part, read_manifest
+from pipeline.workers import Workers
 from tests.conftest import ROOT, Cli, contents, write_texts
 from tests.torture import inputs, looking
 from tests.torture.__main__ import torture
+from tests.torture.jobs import dies, does_nothing, finds_the_disk_full, raises_what_cannot_be_sent
 
 SETTINGS = ["--set", "shard_chars=800"]
 STOPPED = "stopped; the same command goes on from here"
@@ -405,6 +409,48 @@ def test_standard_input_stays_as_long_as_it_is_read(tmp_path: Path) -> None:
         assert path.read_bytes() == b"first"
 
 
+# --- workers
+
+
+def jobs(make: Callable[[Job, Advance], list[Part]], count: int = 4) -> list[Job]:
+    """Each larger than what a pipe holds."""
+    file = SourceFile("x" * 300_000, "", 0, 0, 0, 0, "", "")
+    return [Job(make, "flag", "part-0", "", "", 1, Path(), Config(), (), (file,))] * count
+
+
+def map_all(crew: Workers, work: list[Job]) -> None:
+    list(crew.map(work, lambda _: None))
+
+
+def test_a_worker_that_is_killed_while_it_waits() -> None:
+    """With a queue that all of them read from, this hung: who waits there holds its lock."""
+    with Workers(2) as crew:
+        map_all(crew, jobs(does_nothing))
+        os.kill(crew._crew[0].process.pid or 0, signal.SIGKILL)
+    with Workers(2) as crew:
+        map_all(crew, jobs(does_nothing))
+        os.kill(crew._crew[1].process.pid or 0, signal.SIGKILL)
+        with pytest.raises(StageError, match="flag: expected every worker to finish"):
+            map_all(crew, jobs(does_nothing))
+    assert not multiprocessing.active_children()
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (dies, StageError, "found one that was killed .is there enough memory"),
+        (finds_the_disk_full, OSError, "No space left on device: '/a/part'"),
+        (raises_what_cannot_be_sent, StageError, "found DamagedError: of two arguments"),
+    ],
+)
+def test_what_ends_a_worker_ends_the_run(
+    make: Callable[[Job, Advance], list[Part]], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message), Workers(2) as crew:
+        map_all(crew, jobs(make))
+    assert not multiprocessing.active_children()
+
+
 # --- the same bytes
 
 
@@ -412,7 +458,7 @@ def test_the_same_bytes_however_it_is_done(tmp_path: Path) -> None:
     """Workers, single stages, and an output that is begun by one and ended by another."""
     source = tmp_path / "in"
     inputs.build(source, 32)
-    config = Config(shard_chars=6_000)
+    config = Config(shard_chars=2_000)
     runner.run(source, tmp_path / "one", config, 1)
     expected = contents(tmp_path / "one")
     assert len([name for name in expected if name.startswith("1-ingested/part-")]) > 8
@@ -463,4 +509,3 @@ def test_the_torture_sees_what_is_wrong(
         f"3-flagged/{other.name} is missing",
         "corpus/.part-00000.parquet.7.tmp is too many",
     ]
-    assert not (output / "1-ingested" / CHECKPOINTS).exists()
