@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.stages import STAGES
@@ -21,30 +22,36 @@ def at_any_moment(output: Path, allowed: list[Contents], *, whole: bool) -> Iter
     """
     for path in sorted(output.rglob("*")):
         name = path.relative_to(output).as_posix()
-        if not path.is_file() or not (PART.fullmatch(path.name) or path.suffix == ".html"):
+        if not PART.fullmatch(path.name) and path.suffix != ".html":
             continue
-        try:
-            data = path.read_bytes()
-        except FileNotFoundError:  # the orphans of a killed run may still tidy up
+        data = _bytes(path)
+        if data is None:
             continue
         if CHECKPOINTS in path.parts:
-            pq.read_table(path)  # raises if it is not whole
+            pq.read_table(pa.BufferReader(data))  # raises if it is not whole
         elif data not in [files.get(name) for files in allowed]:
             yield f"{name} is not as it should be"
     for stage in STAGES.values():
         folder = output / stage.directory
+        data, manifest = _bytes(folder / MANIFEST), read_manifest(folder)
+        if data is None:
+            continue
         name = f"{stage.directory}/{MANIFEST}"
-        if not (folder / MANIFEST).exists():
-            continue
-        manifest = read_manifest(folder)
-        if manifest is None:
-            yield f"{name} cannot be read"
-            continue
-        if (folder / MANIFEST).read_bytes() not in [files.get(name) for files in allowed]:
+        if data not in [files.get(name) for files in allowed]:
             yield f"{name} is not as it should be"
-        lost = [part.name for part in manifest.parts if not on_disk(folder, part)]
-        if lost and whole:
+        lost = (
+            [p.name for p in manifest.parts if not on_disk(folder, p)] if manifest else ["itself"]
+        )
+        if lost and whole and _bytes(folder / MANIFEST) == data:
             yield f"{name} lists {lost[0]}, which is not there"
+
+
+def _bytes(path: Path) -> bytes | None:
+    """None if it is not there, or not any more: a run that was told to stop tidies up first."""
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
 
 
 def at_the_end(output: Path, reference: Contents) -> Iterator[str]:
