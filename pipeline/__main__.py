@@ -15,7 +15,13 @@ from typing import NamedTuple
 from pipeline.config import Config
 from pipeline.errors import StageError, UsageError, advice
 from pipeline.stages import STAGES
-from pipeline.startup import leave_pandas_out, one_thread_each, open_streams, stop_when_told
+from pipeline.startup import (
+    leave_pandas_out,
+    one_thread_each,
+    open_streams,
+    stop_listening,
+    stop_when_told,
+)
 
 ENGINES = ("local", "spark")
 STDIN = "0-stdin"
@@ -350,4 +356,6 @@ COMMANDS: Mapping[str, Command] = {
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    done = main()
+    stop_listening()
+    sys.exit(done)

@@ -39,6 +39,12 @@ def stop_when_told() -> None:
             signal.signal(number, stop)
 
 
+def stop_listening() -> None:
+    """What is done is done: a signal must not break off how Python ends, nor change its status."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
 def open_streams() -> None:
     """Have all three streams: what was closed by `2>&-` leads nowhere. Print in any locale.
 

@@ -319,6 +319,25 @@ def test_told_to_stop(name: str, code: str, line: str, source: Path, tmp_path: P
     assert not list(tmp_path.rglob("*.tmp"))
 
 
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_told_when_all_is_done(name: str, source: Path, tmp_path: Path) -> None:
+    script = (
+        "import atexit, os, runpy, signal, sys\n"
+        f"atexit.register(lambda: {SEND.format(name)})\n"
+        "runpy.run_module('pipeline', run_name='__main__', alter_sys=True)"
+    )
+    arguments = ["run", source, tmp_path / "out", "--workers", "1"]
+    done = subprocess.run(
+        [sys.executable, "-c", script, *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
+
+
 def test_nohup_is_obeyed(source: Path, tmp_path: Path) -> None:
     code = "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n" + (
         "import pipeline.report as r\n"
