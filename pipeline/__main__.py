@@ -4,21 +4,28 @@
 import argparse
 import logging
 import os
-import signal
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Any, NamedTuple, NoReturn
 
 from pipeline.config import Config
-from pipeline.errors import StageError, UsageError
+from pipeline.errors import StageError, UsageError, advice
 from pipeline.progress import is_json, log_json, say, tell
 from pipeline.runners import RUNNERS
 from pipeline.stages import STAGES
-from pipeline.startup import give_memory_back, leave_pandas_out, one_thread_each, open_streams
+from pipeline.startup import (
+    give_memory_back,
+    leave_pandas_out,
+    one_thread_each,
+    open_streams,
+    stop_listening,
+    stop_when_told,
+)
 
 STDIN = "0-stdin"
 """Folder, under OUTPUT, in which standard input is kept."""
@@ -41,8 +48,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     give_memory_back()
     # Known before the arguments are: they, too, may be wrong.
     log_json(LOG_JSON in (sys.argv if arguments is None else arguments))
-    args = _parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, _interrupt)
+    stop_when_told()
+    try:
+        args = _parser().parse_args(arguments)
+    except KeyboardInterrupt:
+        return _fail("", "stopped before it began", 1)
     if not args.debug:
         sys.excepthook = partial(_unforeseen, args.command)
     try:
@@ -53,14 +63,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (UsageError, StageError, OSError) as error:
         if args.debug:
             raise
-        return _fail(args.command, str(error), 2 if isinstance(error, UsageError) else 1)
+        message = advice(error) if isinstance(error, OSError) else str(error)
+        return _fail(args.command, message, 2 if isinstance(error, UsageError) else 1)
     except KeyboardInterrupt:
         return _fail(args.command, "stopped; the same command goes on from here", 1)
     return 0
 
 
 def _fail(command: str, message: str, status: int) -> int:
-    line = " ".join(f"pipeline {command}: {message}".split())
+    line = " ".join(f"{f'pipeline {command}'.strip()}: {message}".split())
     # A file may have a name that a terminal obeys.
     shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
     if not tell("error", command=command, status=status, message=shown):
@@ -73,10 +84,6 @@ def _unforeseen(
 ) -> None:
     """A bug, in one line. Python exits with 1 after it."""
     _fail(command, f"{kind.__name__}: {error} (a bug; --debug shows where)", 1)
-
-
-def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt
 
 
 class _Parser(argparse.ArgumentParser):
@@ -202,9 +209,10 @@ def _cores() -> int:
     return len(granted(0)) if granted else os.cpu_count() or 1
 
 
-def _source(args: argparse.Namespace, beside: Path) -> Path:
+@contextmanager
+def _source(args: argparse.Namespace, beside: Path) -> Iterator[Path]:
     """The input; standard input is kept as a file, in a folder beside those of the stages."""
-    from pipeline.inputs import keep_stdin
+    from pipeline.inputs import kept_stdin
     from pipeline.readers import READERS
     from pipeline.stages.ingest import suffixes
 
@@ -212,46 +220,50 @@ def _source(args: argparse.Namespace, beside: Path) -> Path:
     if str(path) != "-":
         if args.format:
             raise UsageError("--format is for standard input: a file has its suffix")
-        return path
+        yield path
+        return
     suffix = "." + args.format.lower().strip(".") if args.format else ""
     if suffix and ("/" in suffix or suffixes("stdin" + suffix)[0] not in READERS):
         raise UsageError(f"--format {args.format}: there are {', '.join(READERS)}")
-    return keep_stdin(sys.stdin.buffer, beside / STDIN, suffix)
+    with kept_stdin(sys.stdin.buffer, beside / STDIN, suffix) as kept:
+        yield kept
 
 
 def _run(args: argparse.Namespace) -> None:
     from pipeline.outcome import run_fields
     from pipeline.report import check_place, write_report
-    from pipeline.runner import run, summary
+    from pipeline.runner import check_input_stayed, run, summary
 
     _prepare(args)
     check_place(args.output)
     workers = _workers(args)
     tell("start", command="run", workers=workers)
-    source = _source(args, args.output)
-    outcomes = run(source, args.output, _config(args), workers, args.engine)
+    with _source(args, args.output) as source:
+        outcomes = run(source, args.output, _config(args), workers, args.engine)
     started = time.monotonic()
     report = write_report(args.output)
     if is_json() or any(outcome.parts_made for outcome in outcomes):
         fields = run_fields(outcomes, {"report": time.monotonic() - started})
         _tell_summary("run", {**fields, "report": str(report)})
-    directory = args.output / STAGES["write"].directory
-    print(f"{summary(directory, outcomes[-1].manifest)}; {report}")
+    manifest = outcomes[-1].manifest
+    print(f"{summary(args.output / STAGES['write'].directory, manifest)}; {report}")
+    check_input_stayed(manifest)
 
 
 def _run_stage(args: argparse.Namespace) -> None:
-    from pipeline.runner import run_stage, summary
+    from pipeline.runner import check_input_stayed, run_stage, summary
 
     _prepare(args)
     workers = _workers(args)
     tell("start", command=args.command, workers=workers)
-    source = args.input
-    if args.command == "ingest":
-        source = _source(args, args.output.parent)
-    outcome = run_stage(args.command, source, args.output, _config(args), workers, args.engine)
+    is_first = args.command == "ingest"
+    with _source(args, args.output.parent) if is_first else nullcontext(args.input) as source:
+        outcome = run_stage(args.command, source, args.output, _config(args), workers, args.engine)
     if is_json() or outcome.parts_made:
         _tell_summary(args.command, outcome.fields())
     print(summary(args.output, outcome.manifest))
+    if is_first:
+        check_input_stayed(outcome.manifest)
 
 
 def _tell_summary(command: str, fields: Mapping[str, Any]) -> None:
@@ -449,4 +461,6 @@ COMMANDS: Mapping[str, Command] = {
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    done = main()
+    stop_listening()
+    sys.exit(done)

@@ -7,15 +7,24 @@ import shutil
 import stat
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
 
 from pipeline.config import Config
+from pipeline.errors import UsageError
 from pipeline.parts import SourceFile, part_chars
 from pipeline.remote import Remote, remote, stamp
 from pipeline.stages.ingest import source_of
-from pipeline.storage import HASHES, file_hash, replacing, write_json
+from pipeline.storage import (
+    HASHES,
+    file_hash,
+    locked,
+    remove_temporaries,
+    replacing,
+    write_json,
+)
 
 WILD = re.compile(r"(\*\*/|\*\*|\*|\?|\[!?[^/\[\]]+\])")
 """What makes a path a pattern."""
@@ -74,12 +83,22 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile("".join(pieces) + r"\Z", re.DOTALL)
 
 
-def keep_stdin(stream: BinaryIO, folder: Path, suffix: str) -> Path:
-    """Standard input as a file, so that a run that was stopped can go on, and can be repeated."""
+@contextmanager
+def kept_stdin(stream: BinaryIO, folder: Path, suffix: str) -> Iterator[Path]:
+    """Standard input as a file, so that a run that was stopped can go on, and can be repeated.
+
+    As long as the block lasts it stays as it is. Raises UsageError if another run reads from there.
+    """
     path = folder / f"stdin{suffix}"
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        shutil.copyfileobj(stream, file, COPIED_BYTES)
-    return path
+    try:
+        with locked([folder], []):
+            remove_temporaries(folder)
+            with replacing(path) as temporary, temporary.open("wb") as file:
+                shutil.copyfileobj(stream, file, COPIED_BYTES)
+            yield path
+    except BlockingIOError as error:
+        message = f"another run is at work in {error.filename}: wait for it, or end it"
+        raise UsageError(message) from None
 
 
 def list_files(source: Input, target: Path, threads: int) -> list[SourceFile]:

@@ -21,8 +21,10 @@ LONG_TEXT = {"doc_id", "raw", "text", "restored"}  # hardly ever repeat: a dicti
 class PartFile:
     """A part that is being written."""
 
-    def __init__(self, file: pq.ParquetWriter, group_rows: int) -> None:
+    def __init__(self, file: pq.ParquetWriter, key: str, group_rows: int) -> None:
         self._file, self._group_rows = file, group_rows
+        self.key = key
+        """Hash of what it was made from. Noted when it is closed, so it may yet be set."""
         self._waiting: list[pa.RecordBatch] = []
         self._rows = 0
         self.rows = 0
@@ -50,7 +52,11 @@ class PartFile:
 def writing(
     directory: Path, name: str, schema: pa.Schema, key: str, group_rows: int = 1
 ) -> Iterator[PartFile]:
-    """Write a part; it gets its name when the block ends without an error."""
+    """Write a part; it gets its name when the block ends without an error.
+
+    Raises FileNotFoundError if the directory is gone: with it went what had been written before.
+    """
+    directory.stat()
     with (
         replacing(directory / name) as temporary,
         pa.OSFile(os.fsencode(temporary), "wb") as sink,  # as bytes: it need not be UTF-8
@@ -64,10 +70,10 @@ def writing(
             write_page_index=True,
         ) as file,
     ):
-        part = PartFile(file, group_rows)
+        part = PartFile(file, key, group_rows)
         yield part
         part.flush()
-        file.add_key_value_metadata({KEY: json.dumps({"key": key, "files": part.files})})
+        file.add_key_value_metadata({KEY: json.dumps({"key": part.key, "files": part.files})})
 
 
 @contextmanager
@@ -91,14 +97,14 @@ def _leaves(fields: pa.Schema | pa.StructType, prefix: str = "") -> Iterator[str
 
 
 def describe(directory: Path, name: str) -> Part | None:
-    """What a finished part says of itself; None if it is no part of ours."""
+    """What a finished part says of itself; None if there is none, or none of ours."""
     path = directory / name
     try:
         with path.open("rb") if remote(path) else pa.OSFile(os.fsencode(path)) as file:
             metadata = pq.read_metadata(file)
         made = json.loads(metadata.metadata[KEY])
         key, files = made["key"], made["files"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, FileNotFoundError):
         return None
     except OSError as error:
         if error.errno is not None:  # the disk's error; Arrow's own is about a damaged footer

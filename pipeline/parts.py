@@ -3,8 +3,8 @@
 import errno
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,12 +12,12 @@ import pyarrow as pa
 
 from pipeline.config import Config
 from pipeline.duplicates import Copies
-from pipeline.errors import StageError
+from pipeline.errors import StageError, is_ours
 from pipeline.parquet import PartFile, describe, one_batch, opened, read_batches, writing
-from pipeline.records import Record, Reject
+from pipeline.records import SYSTEM_SAYS, Record, Reject
 from pipeline.schema import DOC_ID, STAGE_COLUMNS, TABLES
 from pipeline.stages import STAGES, load
-from pipeline.storage import Part
+from pipeline.storage import CHECKPOINTS, Part
 
 BATCH_CHARS = 1_000_000
 """A batch, which becomes a row group, is closed once it holds this many characters."""
@@ -83,21 +83,146 @@ def part_chars(config: Config, index: int) -> int:
 
 
 def ingest_shard(job: Job, advance: Advance) -> list[Part]:
-    """Read the files; write their documents in parts, and one part of what was rejected."""
-    names: list[str] = []
+    """Read the files; write their documents in parts, and one part of what was rejected.
+
+    A large file leaves a checkpoint beside each part. What an interrupted run has made of it up to
+    the last one is kept, and the reading goes on from there.
+    """
+    kept = _last_checkpoint(job)
+    names = [part.name for part in kept.parts]
     found = Counter(dict.fromkeys((file.source for file in job.files), 0))
     with writing(job.target, job.marker, TABLES["rejects"], job.key, REJECTS_ROWS) as rejects:
-        batches = _document_batches(job, rejects, found, advance)
-        first = next(batches, None)
-        while first is not None or not names:  # there is a part even if there is no document
-            names.append(f"{job.name}-{len(names):05d}.parquet")
-            limit = part_chars(job.config, job.shard + len(names) - 1)
-            with writing(job.target, names[-1], _on_disk("ingest"), job.key) as documents:
-                first = _fill(documents, first, batches, limit)
+        said = _Rejects(rejects)
+        said.repeat(job.target / part.name for part in kept.checkpoints)
+        if kept.parts:
+            found[job.files[0].source] += kept.documents + rejects.rows
+        batches = _document_batches(job, said, found, advance, kept.record)
+        while _write_part(job, names, said, batches):
+            pass
         rejects.files = len(names) + 1
-        made = _described(job.target, names)
+        made = [*kept.parts, *_described(job.target, names[len(kept.parts) :])]
         _check_nothing_vanished(job, found, sum(part.rows for part in made) + rejects.rows)
-    return [*made, *_described(job.target, [job.marker])]
+        if said.passing:
+            rejects.key = f"{job.key}, to be read again"
+    made += _described(job.target, [job.marker])
+    for name in names:
+        (job.target / CHECKPOINTS / name).unlink(missing_ok=True)
+    return made
+
+
+def _write_part(
+    job: Job, names: list[str], rejects: "_Rejects", batches: Iterator["_Batch"]
+) -> bool:
+    """Write the next part, if there is one; add its name. Returns whether more may follow."""
+    name = f"{job.name}-{len(names):05d}.parquet"
+    limit = part_chars(job.config, job.shard + len(names))
+    with _checkpoint(job, name) as rejects.since_checkpoint:
+        batch = next(batches, None)
+        if batch is None and names:  # there is a part even if there is no document
+            return False
+        with writing(job.target, name, _on_disk("ingest"), job.key) as documents:
+            chars = 0
+            while batch is not None:
+                documents.write(batch.documents)
+                chars += batch.chars
+                if batch.is_last or chars >= limit:
+                    break
+                batch = next(batches, None)
+        names.append(name)
+        more = batch is not None and not batch.is_last
+        if rejects.since_checkpoint and more and _as_listed(job.files[0]):
+            rejects.since_checkpoint.files = 1
+    return more
+
+
+class _Rejects:
+    """Where rejects go: into the part of the shard, and beside the documents of a large file."""
+
+    def __init__(self, whole: PartFile) -> None:
+        self._whole = whole
+        self.since_checkpoint: PartFile | None = None
+        self.passing = False
+        """Whether one tells of what may be over by the next run."""
+
+    def write(self, source: str, reject: Reject) -> None:
+        row = load("ingest").rejects_batch(source, [reject])
+        self._whole.write(row)
+        if self.since_checkpoint is not None:
+            self.since_checkpoint.write(row)
+        self.passing |= reject.reason == "changed" or reject.detail.startswith(SYSTEM_SAYS)
+
+    def repeat(self, checkpoints: Iterable[Path]) -> None:
+        """Write what stands in checkpoints, row by row as it came: so pages end where they did."""
+        for path in checkpoints:
+            with opened(path) as file:
+                for batch in file.iter_batches(REJECTS_ROWS):
+                    rows = batch.cast(TABLES["rejects"])
+                    for row in range(rows.num_rows):
+                        self._whole.write(rows.slice(row, 1))
+
+
+class _Kept(NamedTuple):
+    """What an interrupted run has made of a large file, up to its last checkpoint."""
+
+    parts: tuple[Part, ...] = ()
+    checkpoints: tuple[Part, ...] = ()
+    record: int | None = None
+    """Number of the last document in the file."""
+
+    @property
+    def documents(self) -> int:
+        return sum(part.rows for part in self.parts)
+
+
+def _checkpoint(job: Job, name: str) -> AbstractContextManager[PartFile | None]:
+    """A file for the rejects since the checkpoint before. It counts only if its `files` is 1.
+
+    With the documents of its part it says all that the reading had found. Only for a file that
+    takes long to read again: the others of a shard are together smaller than a part.
+    """
+    if not _is_large(job):
+        return nullcontext()
+    key = f"{job.key}, checkpoint"  # another: it is no file of the finished shard
+    name = f"{CHECKPOINTS}/{name}"
+    return writing(job.target, name, TABLES["rejects"], key, REJECTS_ROWS)
+
+
+def _is_large(job: Job) -> bool:
+    return len(job.files) == 1 and job.weight > part_chars(job.config, job.shard)
+
+
+def _last_checkpoint(job: Job) -> _Kept:
+    if not _is_large(job):
+        return _Kept()
+    parts: list[Part] = []
+    checkpoints: list[Part] = []
+    while True:
+        name = f"{job.name}-{len(parts):05d}.parquet"
+        part = describe(job.target, name)
+        checkpoint = describe(job.target, f"{CHECKPOINTS}/{name}")
+        if part is None or part.key != job.key or not part.rows:
+            break
+        if checkpoint is None or (checkpoint.key, checkpoint.files) != (
+            f"{job.key}, checkpoint",
+            1,
+        ):
+            break
+        parts.append(part)
+        checkpoints.append(checkpoint)
+    if not parts:
+        return _Kept()
+    with opened(job.target / parts[-1].name) as file:
+        last = file.read_row_group(file.num_row_groups - 1, ["record"], use_threads=False)
+    return _Kept(tuple(parts), tuple(checkpoints), last["record"][-1].as_py())
+
+
+def _as_listed(file: SourceFile) -> bool:
+    """Whether a file is still the one whose hash is in the key, as far as its stamp tells."""
+    try:
+        now = Path(file.path).stat()
+    except OSError:
+        return False
+    return (now.st_size, now.st_mtime_ns) == (file.size, file.modified)
 
 
 def _check_nothing_vanished(job: Job, found: Counter[str], rows: int) -> None:
@@ -111,47 +236,39 @@ def _check_nothing_vanished(job: Job, found: Counter[str], rows: int) -> None:
 class _Batch(NamedTuple):
     documents: pa.RecordBatch
     chars: int
-
-
-def _fill(
-    part: PartFile, first: _Batch | None, batches: Iterator[_Batch], limit: int
-) -> _Batch | None:
-    """Write batches until the part is full; return the one that opens the next part."""
-    chars, batch = 0, first
-    while batch is not None and chars < limit:
-        part.write(batch.documents)
-        chars += batch.chars
-        batch = next(batches, None)
-    return batch
+    is_last: bool
+    """Closed by the end of the input, not by its size. Whatever is to be rejected has been."""
 
 
 def _document_batches(
-    job: Job, rejects: PartFile, found: Counter[str], advance: Advance
+    job: Job, rejects: _Rejects, found: Counter[str], advance: Advance, after: int | None
 ) -> Iterator[_Batch]:
-    documents_batch, rejects_batch = load("ingest").documents_batch, load("ingest").rejects_batch
+    documents_batch = load("ingest").documents_batch
     limit = min(BATCH_CHARS, part_chars(job.config, job.shard))
     waiting: list[pa.RecordBatch] = []
     chars = 0
     for file in job.files:
         records: list[Record] = []
-        for item in _items(file, job.config, advance):
+        for item in _items(file, job.config, advance, after):
             found[file.source] += 1
             if isinstance(item, Reject):
-                rejects.write(rejects_batch(file.source, [item]))
+                rejects.write(file.source, item)
                 continue
             records.append(item)
             chars += sum(len(value) for value in item if isinstance(value, str))
             if chars >= limit:
                 waiting.append(documents_batch(file.source, records))
-                yield _Batch(_joined(waiting), chars)
+                yield _Batch(_joined(waiting), chars, is_last=False)
                 records, waiting, chars = [], [], 0
         if records:
             waiting.append(documents_batch(file.source, records))
     if waiting:
-        yield _Batch(_joined(waiting), chars)
+        yield _Batch(_joined(waiting), chars, is_last=True)
 
 
-def _items(file: SourceFile, config: Config, advance: Advance) -> Iterator[Record | Reject]:
+def _items(
+    file: SourceFile, config: Config, advance: Advance, after: int | None
+) -> Iterator[Record | Reject]:
     """The records of a file, and one more reject if the system stops the reading."""
     if file.problem:
         yield Reject(None, "unreadable", file.problem)
@@ -159,7 +276,7 @@ def _items(file: SourceFile, config: Config, advance: Advance) -> Iterator[Recor
     position = 0
     try:
         with Path(file.path).open("rb") as stream:
-            for item in load("ingest").ingest(file.source, stream, config):
+            for item in load("ingest").ingest(file.source, stream, config, after):
                 yield item
                 advance(stream.tell() - position)
                 position = stream.tell()
@@ -168,7 +285,9 @@ def _items(file: SourceFile, config: Config, advance: Advance) -> Iterator[Recor
         yield Reject(None, "changed", "the file vanished before it was read: run again")
         return
     except OSError as error:
-        yield Reject(None, "unreadable", error.strerror or str(error))
+        if is_ours(error):
+            raise
+        yield Reject(None, "unreadable", f"{SYSTEM_SAYS}{error.strerror or error}")
         return
     advance(file.size - position)
     if (now.st_size, now.st_mtime_ns) != (file.size, file.modified):

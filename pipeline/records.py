@@ -5,6 +5,9 @@ from typing import BinaryIO, NamedTuple
 
 from pipeline.config import Config
 
+SYSTEM_SAYS = "the operating system says: "
+"""How the detail of a reject begins that is not about what the file holds: it may be over soon."""
+
 
 class Record(NamedTuple):
     """One document as found. ``raw`` is never edited after this."""
@@ -33,4 +36,8 @@ class Reject(NamedTuple):
 
 Reader = Callable[[BinaryIO, Config], Iterator[Record | Reject]]
 """A function from a binary stream, already decompressed, and the settings. It reads in bounded
-memory, and yields in file order."""
+memory, and yields in file order: the numbers of the records grow."""
+
+ReaderAfter = Callable[[BinaryIO, Config, int], Iterator[Record | Reject]]
+"""A reader that passes over what stands up to a record of this number, that one included, and
+yields what it would yield after it."""

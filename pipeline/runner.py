@@ -8,7 +8,7 @@ for any more, and does nothing if there is nothing to do.
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
@@ -26,7 +26,7 @@ from pipeline.remote import followed, relative, within
 from pipeline.runners import Workers, start
 from pipeline.schema import STAGE_COLUMNS, TABLES
 from pipeline.stages import STAGES
-from pipeline.storage import MANIFEST, REJECTS, Manifest, Part
+from pipeline.storage import CHECKPOINTS, MANIFEST, REJECTS, Manifest, Part
 from pipeline.tally import Made, Tally, peak_bytes
 
 
@@ -53,7 +53,7 @@ def run(
     """All stages, from files to tables. Returns what came of each."""
     directories = {name: output / stage.directory for name, stage in STAGES.items()}
     _check_paths(source, list(directories.values()))
-    with _locked(list(directories.values()), []), start(engine, workers) as crew:
+    with _locked(list(directories.values()), [], output), start(engine, workers) as crew:
         outcomes = []
         for name, directory in directories.items():
             outcomes.append(_bring_up_to_date(name, source, directory, config, crew))
@@ -80,6 +80,14 @@ def summary(directory: Path, manifest: Manifest) -> str:
     return f"{directory}: {_rows(manifest)}{f' ({reasons})' if reasons else ''}"
 
 
+def check_input_stayed(manifest: Manifest) -> None:
+    """Raises StageError if some of it did not, and so is not in the tables."""
+    if changed := manifest.rejects.get("changed", 0):
+        files = "1 file that was" if changed == 1 else f"{changed:,} files that were"
+        found = f"{files} changed or removed while it was read (rejected as `changed`): run again"
+        raise StageError("ingest", None, None, "an input that stays as it is", found)
+
+
 def _check_paths(source: Path, targets: Sequence[Path]) -> None:
     source = input_of(source).root
     if not source.exists():
@@ -97,15 +105,15 @@ def _check_paths(source: Path, targets: Sequence[Path]) -> None:
 
 
 @contextmanager
-def _locked(exclusive: list[Path], shared: list[Path]) -> Iterator[None]:
-    """Have the directories for ourselves, and leave nothing half done in them."""
+def _locked(exclusive: list[Path], shared: list[Path], *beside: Path) -> Iterator[None]:
+    """Have the directories for ourselves, and leave nothing half done in them, nor ``beside``."""
     try:
         with storage.locked(exclusive, shared):
-            _tidy(exclusive)
+            _tidy([*exclusive, *beside])
             try:
                 yield
             finally:  # again: a worker whose parent was killed lives some milliseconds longer
-                _tidy(exclusive)
+                _tidy([*exclusive, *beside])
     except BlockingIOError as error:
         message = f"another run is at work in {error.filename}: wait for it, or end it"
         raise UsageError(message) from None
@@ -142,6 +150,9 @@ def _bring_up_to_date(
     made, tally = _make(todo, crew, len(kept), known)
     manifest = _completed(draft, [*kept, *made], chain, target, old)
     _delete_others(target, manifest.parts)
+    if lost := storage.missing(target, manifest.parts):
+        found = "nothing: was the folder removed during the run? Run again"
+        raise StageError(stage, None, None, str(target / lost), found)
     storage.write_manifest(target, manifest)
     seconds = time.monotonic() - started
     outcome = Outcome(stage, target, manifest, len(made), len(kept), seconds, tally, peak_bytes())
@@ -188,6 +199,9 @@ def _chain(stage: str, source: Path) -> Chain:
         if manifest is None:
             before = list(takewhile(lambda name: name not in {stage, *chain}, STAGES))[-1]
             raise UsageError(f"{directory} holds no finished stage: run `{before}` first")
+        lost = next((p.name for p in manifest.parts if not storage.on_disk(directory, p)), None)
+        if lost:
+            raise UsageError(f"{directory} lacks {lost}: run `{manifest.stage}` again")
         chain[manifest.stage] = Finished(directory, manifest)
         directory = _input_of(directory, manifest)
     for column in STAGES[stage].reads:
@@ -298,6 +312,8 @@ def _delete_others(target: Path, wanted: Sequence[Part]) -> None:
     for path in storage.part_paths(target):
         if path not in names:
             path.unlink()
+    with suppress(FileNotFoundError, NotADirectoryError):
+        (target / CHECKPOINTS).rmdir()
 
 
 # --- making it

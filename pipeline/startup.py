@@ -3,9 +3,16 @@
 import ctypes
 import io
 import os
+import signal
 import sys
+import time
 from contextlib import suppress
 from importlib.abc import MetaPathFinder
+from types import FrameType
+
+STOPPING_SECONDS = 3.0
+"""Whoever is told to stop, and told again within that time, is stopping already."""
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 ONE_THREAD = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 """Variables that say how many threads may share a matrix product."""
@@ -15,6 +22,32 @@ class _NoPandas(MetaPathFinder):
     def find_spec(self, name: str, *_: object) -> None:
         if name == "pandas":
             raise ImportError("left out of this process: see pipeline/startup.py")
+
+
+def stop_when_told() -> None:
+    """Answer the signals that ask a process to end with KeyboardInterrupt, so with one line.
+
+    What is ignored, as `nohup` has it with SIGHUP, stays so.
+    """
+    last = float("-inf")
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        nonlocal last
+        now = time.monotonic()
+        # A second one would break off what the first has begun: ending workers, tidying up.
+        if now - last > STOPPING_SECONDS:
+            last = now
+            raise KeyboardInterrupt
+
+    for number in SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, stop)
+
+
+def stop_listening() -> None:
+    """What is done is done: a signal must not break off how Python ends, nor change its status."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def open_streams() -> None:

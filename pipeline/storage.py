@@ -27,11 +27,16 @@ MANIFEST = "_manifest.json"
 LOCK = ".lock"
 HASHES = "_files.json"
 REJECTS = "_rejects"  # the underscore keeps readers of the data set out of it
-FOLDERS = (REJECTS, *TABLES)
+CHECKPOINTS = "_checkpoints"
+"""Of large files, as long as their shard is unfinished."""
+FOLDERS = (REJECTS, CHECKPOINTS, *TABLES)
 """The folders that a stage's directory may have."""
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 PART = re.compile(r"part-\d{5,}(-\d{5,})?\.parquet")
-TEMPORARY = re.compile(rf"\.({PART.pattern}|_\w+\.json)\.[0-9a-f]+\.tmp")
+OTHERS = r"_\w+\.json|report\.html|stdin[\w.]*"
+TEMPORARY = re.compile(rf"\.({PART.pattern}|{OTHERS})\.[0-9a-f]+\.tmp")
 
 
 class Part(NamedTuple):
@@ -87,6 +92,10 @@ def replacing(path: Path) -> Iterator[Path]:
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
         temporary.replace(path)
+    except OSError as error:
+        if error.errno in NO_ROOM and error.filename is None:  # few of those who raise it say where
+            raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -160,8 +169,18 @@ def is_ours(directory: Path) -> bool:
     names = {path.name for path in directory.iterdir()} if directory.exists() else set()
     if LOCK in names or read_manifest(directory) is not None:
         return True
-    others = names - {MANIFEST, HASHES, REJECTS}
-    return all(PART.fullmatch(name) or TEMPORARY.fullmatch(name) for name in others)
+    others = names - {MANIFEST, HASHES, REJECTS, CHECKPOINTS}
+    return all(_is_our_name(name) or _holds_ours(directory / name) for name in others)
+
+
+def _is_our_name(name: str) -> bool:
+    return (PART.fullmatch(name) or TEMPORARY.fullmatch(name)) is not None
+
+
+def _holds_ours(folder: Path) -> bool:
+    """What a run leaves whose folder, and its lock, was deleted under it."""
+    is_ours = folder.name in FOLDERS and folder.is_dir()
+    return is_ours and all(_is_our_name(path.name) for path in folder.iterdir())
 
 
 def lock_holder(directory: Path) -> str:
@@ -192,6 +211,12 @@ def on_disk(directory: Path, part: Part) -> bool:
         return (directory / part.name).stat().st_size == part.size
     except (FileNotFoundError, NotADirectoryError):
         return False
+
+
+def missing(directory: Path, parts: Sequence[Part]) -> str | None:
+    """The first of the parts, or the lock that is held, that somebody has removed; else None."""
+    names = (part.name for part in parts if not on_disk(directory, part))
+    return next(names, None if (directory / LOCK).exists() else LOCK)
 
 
 @contextmanager

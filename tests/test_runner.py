@@ -574,6 +574,12 @@ def test_a_stage_on_what_is_out_of_date(texts: Path, output: Path) -> None:
         runner.run_stage("flag", output / "2-normalised", output / "3-flagged", SMALL, 1)
 
 
+def test_a_stage_on_what_somebody_deleted_from(texts: Path, output: Path) -> None:
+    next((output / "2-normalised").glob("part-*")).unlink()
+    with pytest.raises(UsageError, match=r"2-normalised lacks part-\S+: run `normalise` again"):
+        runner.run_stage("flag", output / "2-normalised", output / "3-flagged", SMALL, 1)
+
+
 def test_stages_one_by_one_make_the_same(texts: Path, output: Path, tmp_path: Path) -> None:
     source = texts
     for name, stage in STAGES.items():

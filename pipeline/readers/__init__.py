@@ -10,7 +10,7 @@ from pipeline.readers.jsonl import read_jsonl
 from pipeline.readers.parquet import read_parquet
 from pipeline.readers.txt import read_txt
 from pipeline.readers.warc import read_warc
-from pipeline.records import Reader
+from pipeline.records import Reader, ReaderAfter
 
 READERS: Mapping[str, Reader] = {
     **dict.fromkeys((".txt", ".text", ".md", ".srt"), read_txt),
@@ -24,6 +24,10 @@ READERS: Mapping[str, Reader] = {
     **dict.fromkeys((".warc", ".wet"), read_warc),
 }
 """By suffix, in lower case, after the suffix of the compression is taken off."""
+
+PASSING_OVER: Mapping[Reader, ReaderAfter] = {read_jsonl: read_jsonl, read_warc: read_warc}
+"""Readers that can go on after a record, and pass over what is before it far faster than they read
+it. Others read it all again: nothing else about them need be known."""
 
 COMPRESSIONS: Mapping[str, Decompressor] = {
     ".gz": gunzip,

@@ -30,8 +30,8 @@ _JSON = json.JSONDecoder(parse_int=Number, parse_float=Number, parse_constant=la
 _STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 
 
-def read_jsonl(stream: BinaryIO, config: Config) -> Iterator[Record | Reject]:
-    r"""One record or reject for each line that is not blank.
+def read_jsonl(stream: BinaryIO, config: Config, after: int = -1) -> Iterator[Record | Reject]:
+    r"""One record or reject for each line that is not blank, and of a number above ``after``.
 
     >>> import io
     >>> lines = '{"text": "没时间", "id": 7}\n[]\n'.encode("gb18030")
@@ -43,16 +43,17 @@ def read_jsonl(stream: BinaryIO, config: Config) -> Iterator[Record | Reject]:
     except UndecodableError as error:
         yield Reject(None, error.reason, error.detail)
         return
-    yield from read_lines(file, config)
+    yield from read_lines(file, config, after)
 
 
-def read_lines(file: TextFile, config: Config) -> Iterator[Record | Reject]:
+def read_lines(file: TextFile, config: Config, after: int = -1) -> Iterator[Record | Reject]:
     """The same, of a file that is open already."""
     empty = True
     for number, line in enumerate(split_lines(file.content, config.max_document_chars)):
         if line is None or line.strip():
             empty = False
-            yield read_value(number, line, file, config, f"line {number + 1}")
+            if number > after:
+                yield read_value(number, line, file, config, f"line {number + 1}")
     if empty:
         yield Reject(None, "empty_file", "the file has no line with anything on it")
 

@@ -65,8 +65,10 @@ class _Content(NamedTuple):
     charset: str | None
 
 
-def read_warc(stream: BinaryIO, config: Config) -> Iterator[Record | Reject]:
+def read_warc(stream: BinaryIO, config: Config, after: int = -1) -> Iterator[Record | Reject]:
     r"""One record or reject for each document in the archive, or what should have been one.
+
+    Those up to number ``after`` are passed over: their lengths are read, and not their pages.
 
     >>> text = "今天的天色真好".encode()
     >>> head = f"WARC/1.0\r\nWARC-Type: conversion\r\nContent-Length: {len(text)}\r\n\r\n"
@@ -77,7 +79,8 @@ def read_warc(stream: BinaryIO, config: Config) -> Iterator[Record | Reject]:
     number, in_step = 0, True
     while line := _next_line(archive, anywhere=in_step):
         try:
-            item, in_step = _read_record(archive, line, number, config), True
+            item = _read_record(archive, line, number, config, after)
+            in_step = True
         except _TruncatedError as error:
             yield Reject(number, "truncated", str(error))
             return
@@ -85,7 +88,7 @@ def read_warc(stream: BinaryIO, config: Config) -> Iterator[Record | Reject]:
             # What is not even followed by a record was no archive.
             in_step = False
             item = Reject(number, "unreadable", str(error))
-        if item is not None:
+        if item is not None and number > after:
             yield item
         number += 1
 
@@ -107,18 +110,18 @@ def _next_line(archive: _Archive, *, anywhere: bool) -> bytes:
 
 
 def _read_record(
-    archive: _Archive, line: bytes, number: int, config: Config
+    archive: _Archive, line: bytes, number: int, config: Config, after: int
 ) -> Record | Reject | None:
-    """The record that begins with a line; None for one that is no document."""
+    """The record that begins with a line; None for one that is no document, or passed over."""
     headers = _warc_headers(archive, line)
     length = headers.get_header("Content-Length", "").strip()
     if not LENGTH.fullmatch(length):
         raise _BrokenError("a record without its length: the archive is damaged, get it again")
     kind = headers.get_header("WARC-Type", "").strip().lower()
     most = config.max_document_chars * MOST_BYTES_PER_CHARACTER + LONGEST_HEADER
-    if kind not in DOCUMENTS or int(length) > most:
+    if kind not in DOCUMENTS or int(length) > most or number <= after:
         _skip(archive, int(length))
-        if kind not in DOCUMENTS:
+        if kind not in DOCUMENTS or number <= after:
             return None
         return Reject(number, "too_large", f"{length} bytes: raise max_document_chars")
     data = archive.read(int(length))

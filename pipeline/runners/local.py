@@ -1,26 +1,44 @@
-"""Processes that do jobs. If the work stops, whatever the reason, they end with it."""
+"""Processes that do jobs. If the work stops, whatever the reason, they end with it.
 
+Each has a pipe of its own, and there is no lock that two of them take: so one that is killed, at
+whatever moment, is told from one that is at work, and can never have the others wait for ever. Of
+`concurrent.futures` that is not true: who is killed while it waits for a job takes the lock of the
+queue along.
+"""
+
+import ctypes
 import multiprocessing
 import os
+import pickle
 import signal
 import threading
+import traceback
 from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing.connection import wait as wait_for_process
-from multiprocessing.sharedctypes import Synchronized
+from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from multiprocessing.sharedctypes import RawArray
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from pipeline.errors import StageError
 from pipeline.parts import Job
 from pipeline.progress import Report
 from pipeline.runners.doing import do
-from pipeline.startup import give_memory_back, leave_pandas_out
+from pipeline.startup import SIGNALS, give_memory_back, leave_pandas_out
 from pipeline.tally import Made
 
-_done: "Synchronized[int]"
-"""In a worker: what all of them have done, shared with the parent."""
+PR_SET_PDEATHSIG = 1  # of prctl(2)
+REPORT_EVERY = 0.2  # seconds
+
+Done = ctypes.Array[ctypes.c_int64]
+"""What each worker has done, shared with the parent."""
+
+
+class _Worker(NamedTuple):
+    process: BaseProcess
+    pipe: "Connection[Job, Made | Exception]"
 
 
 class Workers:
@@ -28,9 +46,8 @@ class Workers:
 
     def __init__(self, count: int) -> None:
         self.count = count
-        self._context = multiprocessing.get_context("spawn")  # threads and a fork do not mix
-        self._done: Synchronized[int] = self._context.Value("q", 0)
-        self._pool: ProcessPoolExecutor | None = None
+        self._done: Done = RawArray(ctypes.c_int64, count)
+        self._crew: list[_Worker] = []
 
     def __enter__(self) -> Self:
         return self
@@ -41,12 +58,12 @@ class Workers:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._pool is None:
-            return
-        self._pool.shutdown(wait=error is None, cancel_futures=True)
-        for process in multiprocessing.active_children():
-            process.terminate()
-            process.join()
+        for worker in self._crew:
+            worker.process.kill()  # what it has not renamed yet, whoever holds the lock removes
+        for worker in self._crew:
+            worker.process.join()
+            worker.pipe.close()
+        self._crew = []
 
     def map(self, jobs: Sequence[Job], report: Report) -> Iterator[Made]:
         """Do the jobs, the heaviest first; yield what each made, as it is finished."""
@@ -70,47 +87,127 @@ class Workers:
             yield do(job, advance)
 
     def _spread(self, jobs: Sequence[Job], report: Report) -> Iterator[Made]:
-        if self._pool is None:
-            self._pool = ProcessPoolExecutor(
-                self.count, self._context, initializer=_start, initargs=(self._done,)
-            )
-        self._done.value = 0
-        waiting: set[Future[Made]] = {self._pool.submit(_do, job) for job in jobs}
-        while waiting:
-            finished, waiting = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
-            for future in finished:
-                yield _result(future, jobs[0].stage)
-            report(self._done.value)
+        if not self._crew:
+            self._start_all()
+        self._done[:] = [0] * self.count
+        waiting = iter(jobs)
+        busy = [worker.pipe for worker in self._crew if _given(worker.pipe, waiting)]
+        while busy:
+            for pipe in wait(busy, REPORT_EVERY):
+                assert isinstance(pipe, Connection)  # noqa: S101 - for mypy: nothing else is in it
+                made = _received(pipe, jobs[0].stage)
+                if not _given(pipe, waiting):
+                    busy.remove(pipe)
+                yield made
+            report(sum(self._done))
+
+    def _start_all(self) -> None:
+        context = multiprocessing.get_context("spawn")  # threads and a fork do not mix
+        resource_tracker.ensure_running()  # now: whoever starts it lets the signals through again
+        with _held_back(SIGNALS):
+            for place in range(self.count):
+                ours, theirs = context.Pipe()
+                process = context.Process(
+                    target=_work, args=(theirs, self._done, place), daemon=True
+                )
+                process.start()
+                theirs.close()  # its end is closed, then, when it ends
+                self._crew.append(_Worker(process, ours))
 
 
-def _result(future: Future[Made], stage: str) -> Made:
+def _given(pipe: "Connection[Job, Made | Exception]", waiting: Iterator[Job]) -> bool:
+    """Hand out the next job. Returns whether there was one."""
+    job = next(waiting, None)
+    if job is None:
+        return False
     try:
-        return future.result()
-    except BrokenProcessPool:
-        found = "one that was killed (is there enough memory?); run again to go on from here"
-        raise StageError(stage, None, None, "every worker to finish", found) from None
+        pipe.send(job)
+    except ConnectionError:
+        raise _killed(job.stage) from None
+    return True
 
 
-def _start(done: "Synchronized[int]") -> None:
-    global _done  # noqa: PLW0603 - the pool offers a worker no other place
-    _done = done
+def _received(pipe: "Connection[Job, Made | Exception]", stage: str) -> Made:
+    try:
+        outcome = pipe.recv()
+    except (EOFError, OSError):  # the latter, too, of what was cut off in the middle
+        raise _killed(stage) from None
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
+
+
+def _killed(stage: str) -> StageError:
+    found = "one that was killed (is there enough memory?); run again to go on from here"
+    return StageError(stage, None, None, "every worker to finish", found)
+
+
+@contextmanager
+def _held_back(signals: Sequence[signal.Signals]) -> Iterator[None]:
+    """Signals wait until the block ends; in a process that is started in it, until `_settle`.
+
+    So none is left half started. And a terminal sends Ctrl-C to workers, too: one that is still
+    importing would print where.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+# --- in a worker
+
+
+def _work(pipe: "Connection[Made | Exception, Job]", done: Done, place: int) -> None:
+    _settle()
+
+    def advance(units: int) -> None:
+        done[place] += units
+
+    with suppress(EOFError, ConnectionError):  # the parent has ended
+        while True:
+            job = pipe.recv()
+            try:
+                outcome: Made | Exception = do(job, advance)
+            except Exception as error:  # noqa: BLE001 - the parent raises it
+                outcome = _portable(error, job)
+            pipe.send(outcome)
+
+
+def _settle() -> None:
     give_memory_back()
     leave_pandas_out()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told too, and ends its workers
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+    _be_killed_with_parent()
     threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _portable(error: Exception, job: Job) -> Exception:
+    """The error with where it came from; as a StageError if it is one that cannot be sent."""
+    error.add_note("".join(traceback.format_exception(error)))
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
+    except Exception:  # noqa: BLE001 - of whatever its class does
+        found = f"{type(error).__name__}: {error}"
+        return StageError(job.stage, job.name, None, "no error", found)
+    return error
+
+
+def _be_killed_with_parent() -> None:
+    """By the kernel, where it is Linux: a thread of ours may come too late.
+
+    The lock is free once the parent is dead. A worker that lives on, deep in some long computation,
+    could put its part into the place of one that the next run has made of another input.
+    """
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
 
 
 def _end_with_parent() -> None:
     """A parent that was killed ends nobody, and its workers would go on writing."""
     parent = multiprocessing.parent_process()
     if parent is not None:
-        wait_for_process([parent.sentinel])
+        wait([parent.sentinel])
         os._exit(1)
-
-
-def _do(job: Job) -> Made:
-    def advance(units: int) -> None:
-        with _done.get_lock():
-            _done.value += units
-
-    return do(job, advance)

@@ -13,10 +13,11 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from pipeline.config import Config
-from pipeline.readers import ARCHIVES, COMPRESSIONS, READERS
+from pipeline.errors import is_ours
+from pipeline.readers import ARCHIVES, COMPRESSIONS, PASSING_OVER, READERS
 from pipeline.readers.compression import DamagedError
 from pipeline.readers.sniffing import compression_of, format_of, peek
-from pipeline.records import Record, Reject
+from pipeline.records import SYSTEM_SAYS, Reader, Record, Reject
 from pipeline.schema import STAGE_COLUMNS, TABLES
 
 DETAIL_CHARS = 200
@@ -25,10 +26,13 @@ DETAIL_CHARS = 200
 DOC_ID_BYTES = 10
 
 
-def ingest(source: str, stream: BinaryIO, config: Config) -> Iterator[Record | Reject]:
+def ingest(
+    source: str, stream: BinaryIO, config: Config, after: int | None = None
+) -> Iterator[Record | Reject]:
     r"""The records of one file, in file order. ``source`` tells the format by its suffixes.
 
-    Whatever the bytes, no exception comes of them.
+    Whatever the bytes, no exception comes of them. With ``after`` only what follows the document of
+    that number.
 
     >>> import io
     >>> [record.raw for record in ingest("a.TXT", io.BytesIO("正常".encode()), Config())]
@@ -36,15 +40,17 @@ def ingest(source: str, stream: BinaryIO, config: Config) -> Iterator[Record | R
     >>> [reject.reason for reject in ingest("a.docx", io.BytesIO(b"PK"), Config())]
     ['unsupported_format']
     """
-    empty = True
-    for item in _read(source, stream, config):
+    empty = after is None
+    for item in _read(source, stream, config, after):
         empty = False
         yield item._replace(detail=_printable(item.detail)) if isinstance(item, Reject) else item
     if empty:
         yield Reject(None, "empty_file", "the reader of this format found nothing in it")
 
 
-def _read(source: str, stream: BinaryIO, config: Config) -> Iterator[Record | Reject]:
+def _read(
+    source: str, stream: BinaryIO, config: Config, after: int | None
+) -> Iterator[Record | Reject]:
     suffix, compression = suffixes(source)
     try:
         if suffix not in READERS and not PurePosixPath(source).name.startswith("."):
@@ -54,12 +60,27 @@ def _read(source: str, stream: BinaryIO, config: Config) -> Iterator[Record | Re
         if suffix not in READERS:
             yield Reject(None, "unsupported_format", _unsupported(suffix))
             return
-        yield from READERS[suffix](stream, config)
+        yield from _records(READERS[suffix], stream, config, after)
     except DamagedError as error:
         yield Reject(None, error.reason, error.detail)
     except OSError as error:
-        found = error.strerror or str(error)
-        yield Reject(None, "unreadable", f"the operating system says: {found}")
+        if is_ours(error):
+            raise
+        yield Reject(None, "unreadable", f"{SYSTEM_SAYS}{error.strerror or error}")
+
+
+def _records(
+    reader: Reader, stream: BinaryIO, config: Config, after: int | None
+) -> Iterator[Record | Reject]:
+    if after is None:
+        return reader(stream, config)
+    if reader in PASSING_OVER:
+        return PASSING_OVER[reader](stream, config, after)
+    items = reader(stream, config)
+    for item in items:
+        if isinstance(item, Record) and item.record == after:
+            break
+    return items
 
 
 def _told_by_content(suffix: str, compression: str, stream: BinaryIO) -> tuple[str, BinaryIO]:
