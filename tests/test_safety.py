@@ -213,16 +213,16 @@ def test_an_output_that_is_deleted_under_the_run(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Whoever writes makes the folders anew. A manifest must not list what went before that."""
-    make = runner._make
+    do_all = Workers.map
 
-    def then_deleted(jobs, crew):
-        for number, parts in enumerate(make(jobs, crew)):
+    def then_deleted(self, jobs, report):
+        for number, made in enumerate(do_all(self, jobs, report)):
             if jobs[0].stage == stage and number == 1:
                 shutil.rmtree(tmp_path / "out")
-            yield parts
+            yield made
 
     with monkeypatch.context() as patch:
-        patch.setattr(runner, "_make", then_deleted)
+        patch.setattr(Workers, "map", then_deleted)
         assert run(source, tmp_path / "out") == 1
     assert "removed" in one_line(capsys)
     nothing_half_done(tmp_path / "out")

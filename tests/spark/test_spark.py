@@ -32,7 +32,7 @@ QUICK = "--conf spark.ui.enabled=false --driver-java-options -XX:TieredStopAtLev
 
 
 def run(source: Path, output: Path, engine: str = "spark", config: Config = SMALL):
-    return runner.run(source, output, config, 2, engine)
+    return runner.run(source, output, config, 2, engine)[-1].manifest
 
 
 def command(source: Path, output: Path, *more: str) -> list[str]:
