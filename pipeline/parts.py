@@ -21,6 +21,9 @@ from pipeline.storage import CHECKPOINTS, Part
 
 BATCH_CHARS = 1_000_000
 """A batch, which becomes a row group, is closed once it holds this many characters."""
+GIANT_CHARS = 4_000_000
+"""A document from this length on has a part of its own, as large as other parts: of what has to be
+held at once, it is the most."""
 REJECTS_ROWS = 10_000
 """Rows in a row group of rejects."""
 
@@ -125,7 +128,7 @@ def _write_part(
             while batch is not None:
                 documents.write(batch.documents)
                 chars += batch.chars
-                if batch.is_last or chars >= limit:
+                if batch.is_last or batch.ends_part or chars >= limit:
                     break
                 batch = next(batches, None)
         names.append(name)
@@ -238,6 +241,8 @@ class _Batch(NamedTuple):
     chars: int
     is_last: bool
     """Closed by the end of the input, not by its size. Whatever is to be rejected has been."""
+    ends_part: bool = False
+    """What follows begins another part."""
 
 
 def _document_batches(
@@ -254,11 +259,16 @@ def _document_batches(
             if isinstance(item, Reject):
                 rejects.write(file.source, item)
                 continue
+            size = sum(len(value) for value in item if isinstance(value, str))
+            if size >= GIANT_CHARS and chars:
+                waiting.append(documents_batch(file.source, records))
+                yield _Batch(_joined(waiting), chars, is_last=False, ends_part=True)
+                records, waiting, chars = [], [], 0
             records.append(item)
-            chars += sum(len(value) for value in item if isinstance(value, str))
+            chars += size
             if chars >= limit:
                 waiting.append(documents_batch(file.source, records))
-                yield _Batch(_joined(waiting), chars, is_last=False)
+                yield _Batch(_joined(waiting), chars, is_last=False, ends_part=size >= GIANT_CHARS)
                 records, waiting, chars = [], [], 0
         if records:
             waiting.append(documents_batch(file.source, records))
