@@ -24,6 +24,7 @@ from pipeline.annotation.answers import Answer
 from pipeline.annotation.choosing import AROUND, SHARES
 from pipeline.annotation.sheets import STUDIO_INTERFACE
 from pipeline.config import Config
+from pipeline.progress import EVENTS, FIELDS
 from pipeline.schema import TABLES
 from pipeline.stages import STAGES, load
 from pipeline.training.evaluation import SEED
@@ -380,3 +381,8 @@ def test_the_data_card_counts_the_seeds_spans() -> None:
 
 def _plain(path: Path) -> str:
     return " ".join(path.read_text(encoding="utf-8").split())
+
+
+def test_readme_names_every_event_and_field_of_the_log(readme: str) -> None:
+    for name, meaning in (*EVENTS.items(), *FIELDS.items()):
+        assert f"| `{name}` | {meaning} |" in readme

@@ -287,7 +287,7 @@ def told(code: str, source: Path, output: Path) -> "subprocess.CompletedProcess[
 
 
 SEND = "os.kill(os.getpid(), signal.{})"
-EARLY = "command._parser = lambda: {send}"
+EARLY = "import time; command._parser = lambda: ({send}, time.sleep(5))"
 REPORT = "import pipeline.report as r; r.render = lambda *_: {send}"
 TWICE = """
 import pipeline.runner as r
