@@ -103,9 +103,11 @@ def writing(
 
 @contextmanager
 def opened(path: Path) -> Iterator[pq.ParquetFile]:
-    """For reading. Its path need not be UTF-8."""
-    mapped = None if remote(path) else pa.memory_map(os.fsencode(path))
-    with mapped or path.open("rb") as file:
+    """For reading. Its path need not be UTF-8. It is not mapped into memory, where all that was
+    ever read of it would count as held.
+    """
+    here = None if remote(path) else pa.OSFile(os.fsencode(path))
+    with here or path.open("rb") as file:
         yield pq.ParquetFile(file)
 
 

@@ -3,6 +3,7 @@
 Only the parts that hold a wanted document are opened, and of these only the row groups.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ NAME_CHARS = 200
 SUGGESTIONS_SHOWN = 4
 AROUND = 20
 """Characters on either side of an example."""
+ROWS_AT_ONCE = 1000
+"""Rows that are Python objects at once: some kB each."""
 EXAMPLES = 3
 """For each substitution, each of another document."""
 
@@ -44,15 +47,23 @@ def documents(corpus: Path, wanted: Collection[Located]) -> Iterator[Json]:
     for located in sorted(wanted, key=lambda at: (at.part, at.doc_id)):
         by_part.setdefault(located.part, []).append(located.doc_id)
     for part, doc_ids in by_part.items():
-        flags: dict[str, list[Json]] = {}
+        flags: dict[str, list[list[Any]]] = {}
+        hidden: Counter[str] = Counter()
         for row in rows_of(corpus / "flags" / part, FLAG_COLUMNS, doc_ids):
-            flags.setdefault(row["doc_id"], []).append(row)
-        for row in rows_of(corpus / "documents" / part, DOCUMENT_COLUMNS, doc_ids):
-            yield _document(row, flags.get(row["doc_id"], []))
+            if row["end"] <= SHOWN_CHARS:
+                flags.setdefault(row["doc_id"], []).append(_flag(row))
+            else:
+                hidden[row["doc_id"]] += 1
+        for row in rows_of(corpus / "documents" / part, DOCUMENT_COLUMNS, doc_ids, SHOWN_CHARS):
+            yield _document(row, flags.get(row["doc_id"], []), hidden[row["doc_id"]])
 
 
-def rows_of(path: Path, columns: Sequence[str], doc_ids: Sequence[str]) -> Iterator[Json]:
-    """Rows of a part that belong to one of the documents, in its order."""
+def rows_of(
+    path: Path, columns: Sequence[str], doc_ids: Sequence[str], chars: int | None = None
+) -> Iterator[Json]:
+    """Rows of a part that belong to one of the documents, in its order; of `text` so many
+    characters, if that is said: then a long one never becomes an object as a whole.
+    """
     wanted = pa.array(doc_ids, pa.string())
     with opened(path) as file:
         for group in range(file.num_row_groups):
@@ -60,24 +71,28 @@ def rows_of(path: Path, columns: Sequence[str], doc_ids: Sequence[str]) -> Itera
             mask = pc.is_in(ids, wanted)
             if pc.any(mask).as_py():
                 rows = file.read_row_group(group, list(columns), use_threads=False)
-                yield from rows.filter(mask).to_pylist()
+                rows = rows.filter(mask)
+                if chars is not None:
+                    shown = pc.utf8_slice_codeunits(rows["text"], 0, chars)
+                    rows = rows.set_column(rows.column_names.index("text"), "text", shown)
+                for batch in rows.to_batches(ROWS_AT_ONCE):
+                    yield from batch.to_pylist()
 
 
-def _document(row: Json, flags: Sequence[Json]) -> Json:
+def _document(row: Json, flags: Sequence[list[Any]], hidden: int) -> Json:
     text = row.pop("text")
     published = row.pop("published_at")
     figures = {name: _rounded(row.pop(name)) for name in SIGNALS}
     short = {name: cut(value) for name, value in row.items()}
-    shown = [_flag(flag) for flag in flags if flag["end"] <= SHOWN_CHARS]
     return {
         **short,
         **figures,
         "spin_rate": _rounded(row["spin_rate"]),
         "spun_probability": _rounded(row["spun_probability"]),
         "published_at": str(published) if published is not None else None,
-        "text": text[:SHOWN_CHARS],
-        "flags": shown,
-        "flags_hidden": len(flags) - len(shown),
+        "text": text,
+        "flags": flags,
+        "flags_hidden": hidden,
     }
 
 

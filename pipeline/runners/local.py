@@ -27,10 +27,14 @@ from pipeline.parts import Job
 from pipeline.progress import Report
 from pipeline.runners.doing import do
 from pipeline.startup import SIGNALS, give_memory_back, leave_pandas_out
-from pipeline.tally import Made
+from pipeline.tally import Made, peak_bytes
 
 PR_SET_PDEATHSIG = 1  # of prctl(2)
 REPORT_EVERY = 0.2  # seconds
+
+RENEWED_BYTES = 350_000_000
+"""A process that has held so much does not do another stage. Ordinary parts take 300 MB in `flag`;
+a document of 50 MB, up to 560 MB in a process of its own, and 870 MB in one that did all stages."""
 
 Done = ctypes.Array[ctypes.c_int64]
 """What each worker has done, shared with the parent."""
@@ -40,6 +44,11 @@ class _Worker(NamedTuple):
     process: BaseProcess
     pipe: "Connection[Job, Made | Exception]"
 
+    def end(self) -> None:
+        self.process.kill()  # what it has not renamed yet, whoever holds the lock removes
+        self.process.join()
+        self.pipe.close()
+
 
 class Workers:
     """Up to ``count`` processes, started when there is first more than one job to do."""
@@ -47,7 +56,10 @@ class Workers:
     def __init__(self, count: int) -> None:
         self.count = count
         self._done: Done = RawArray(ctypes.c_int64, count)
-        self._crew: list[_Worker] = []
+        self._crew: dict[int, _Worker] = {}
+        """By place, of which there are ``count``."""
+        self._peaks: dict[int, int] = {}
+        """The most memory that the worker at each place has held, in bytes."""
 
     def __enter__(self) -> Self:
         return self
@@ -58,12 +70,11 @@ class Workers:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for worker in self._crew:
-            worker.process.kill()  # what it has not renamed yet, whoever holds the lock removes
-        for worker in self._crew:
-            worker.process.join()
-            worker.pipe.close()
-        self._crew = []
+        for worker in self._crew.values():
+            worker.process.kill()
+        for worker in self._crew.values():
+            worker.end()
+        self._crew = {}
 
     def map(self, jobs: Sequence[Job], report: Report) -> Iterator[Made]:
         """Do the jobs, the heaviest first; yield what each made, as it is finished."""
@@ -72,7 +83,8 @@ class Workers:
 
     def _alone(self, jobs: Sequence[Job]) -> bool:
         """Starting processes takes longer than a job that weighs nothing."""
-        return self.count == 1 or sum(job.weight > 0 for job in jobs) <= 1
+        alone = self.count == 1 or sum(job.weight > 0 for job in jobs) <= 1
+        return alone and not self._crew and peak_bytes() < RENEWED_BYTES
 
     @staticmethod
     def _here(jobs: Sequence[Job], report: Report) -> Iterator[Made]:
@@ -87,32 +99,40 @@ class Workers:
             yield do(job, advance)
 
     def _spread(self, jobs: Sequence[Job], report: Report) -> Iterator[Made]:
-        if not self._crew:
-            self._start_all()
+        self._renew()
         self._done[:] = [0] * self.count
         waiting = iter(jobs)
-        busy = [worker.pipe for worker in self._crew if _given(worker.pipe, waiting)]
+        busy = {w.pipe: place for place, w in self._crew.items() if _given(w.pipe, waiting)}
         while busy:
-            for pipe in wait(busy, REPORT_EVERY):
+            for pipe in wait(list(busy), REPORT_EVERY):
                 assert isinstance(pipe, Connection)  # noqa: S101 - for mypy: nothing else is in it
                 made = _received(pipe, jobs[0].stage)
+                if made.tally is not None:
+                    self._peaks[busy[pipe]] = made.tally.peak_bytes
                 if not _given(pipe, waiting):
-                    busy.remove(pipe)
+                    del busy[pipe]
                 yield made
             report(sum(self._done))
 
-    def _start_all(self) -> None:
+    def _renew(self) -> None:
+        """Have a worker at each place. One that has held much memory makes room for another: what
+        one stage has loaded, the next has no use for, and it adds up.
+        """
+        for place, peak in self._peaks.items():
+            if peak >= RENEWED_BYTES:
+                self._crew.pop(place).end()
+        self._peaks = {}
         context = multiprocessing.get_context("spawn")  # threads and a fork do not mix
         resource_tracker.ensure_running()  # now: whoever starts it lets the signals through again
         with _held_back(SIGNALS):
-            for place in range(self.count):
+            for place in set(range(self.count)).difference(self._crew):
                 ours, theirs = context.Pipe()
                 process = context.Process(
                     target=_work, args=(theirs, self._done, place), daemon=True
                 )
                 process.start()
                 theirs.close()  # its end is closed, then, when it ends
-                self._crew.append(_Worker(process, ours))
+                self._crew[place] = _Worker(process, ours)
 
 
 def _given(pipe: "Connection[Job, Made | Exception]", waiting: Iterator[Job]) -> bool:

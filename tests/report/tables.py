@@ -65,6 +65,7 @@ def write_tables(output: Path, parts: Sequence[dict[str, list[Row]]]) -> Path:
     for number, rows in enumerate(parts):
         for table, schema in TABLES.items():
             name = f"{table}/part-{number:05d}-00000.parquet"
+            corpus.mkdir(parents=True, exist_ok=True)
             with writing(corpus, name, schema, "key") as part:
                 part.write(_batch(schema, rows.get(table, [])))
             found = describe(corpus, name)
