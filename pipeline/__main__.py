@@ -328,9 +328,10 @@ def _export_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _export(args: argparse.Namespace) -> None:
     from pipeline.annotation import export
+    from pipeline.remote import place
 
     leave_pandas_out()
-    kinds = export(args.output, args.file, args.rows, args.model)
+    kinds = export(place(args.output), args.file, args.rows, args.model)
     print(f"{args.file}: " + ", ".join(f"{count} {name}" for name, count in kinds.items()))
 
 
