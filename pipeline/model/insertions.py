@@ -149,8 +149,8 @@ def advertised(text: str) -> list[tuple[int, int]]:
 
 def _evidence(text: str, ids: Ids, model: NgramModel, start: int, end: int, others: int) -> Doubles:
     boundary = np.zeros(CONTEXT, dtype=ids.dtype)
-    before = np.concatenate([boundary, ids[:start]])[-CONTEXT:]
-    behind = np.concatenate([ids[end:], boundary])[:CONTEXT]
+    before = np.concatenate([boundary, ids[max(0, start - CONTEXT) : start]])[-CONTEXT:]
+    behind = np.concatenate([ids[end : end + CONTEXT], boundary])[:CONTEXT]
     own = ids[start:end]
     joined = model.log_probs(np.concatenate([before, behind]))[CONTEXT:].sum()
     apart = model.log_probs(np.concatenate([before, own, behind]))

@@ -58,6 +58,8 @@ class Workers:
         self._done: Done = RawArray(ctypes.c_int64, count)
         self._crew: dict[int, _Worker] = {}
         """By place, of which there are ``count``."""
+        self._before = peak_bytes()
+        """What this process had held before there was anything to do."""
         self._peaks: dict[int, int] = {}
         """The most memory that the worker at each place has held, in bytes."""
 
@@ -84,7 +86,7 @@ class Workers:
     def _alone(self, jobs: Sequence[Job]) -> bool:
         """Starting processes takes longer than a job that weighs nothing."""
         alone = self.count == 1 or sum(job.weight > 0 for job in jobs) <= 1
-        return alone and not self._crew and peak_bytes() < RENEWED_BYTES
+        return alone and not self._crew and peak_bytes() <= max(self._before, RENEWED_BYTES)
 
     @staticmethod
     def _here(jobs: Sequence[Job], report: Report) -> Iterator[Made]:
