@@ -40,6 +40,8 @@ def _fetched(job: Job, folder: Path) -> Job:
         for i, (path, columns) in enumerate(job.reads)
     )
     target = folder / "out" if remote(job.target) else job.target
+    if remote(job.target):
+        target.mkdir()
     return job._replace(files=files, reads=reads, target=target)
 
 

@@ -32,6 +32,10 @@ from pipeline.tally import Made, peak_bytes
 PR_SET_PDEATHSIG = 1  # of prctl(2)
 REPORT_EVERY = 0.2  # seconds
 
+GROWN_BYTES = 280_000_000
+"""A process that has grown by so much since it began the run leaves the next stage to others: with
+the 80 MB that it begins with, that is RENEWED_BYTES."""
+
 RENEWED_BYTES = 350_000_000
 """A process that has held so much does not do another stage. Ordinary parts take 300 MB in `flag`;
 a document of 50 MB, up to 560 MB in a process of its own, and 870 MB in one that did all stages."""
@@ -86,7 +90,7 @@ class Workers:
     def _alone(self, jobs: Sequence[Job]) -> bool:
         """Starting processes takes longer than a job that weighs nothing."""
         alone = self.count == 1 or sum(job.weight > 0 for job in jobs) <= 1
-        return alone and not self._crew and peak_bytes() <= max(self._before, RENEWED_BYTES)
+        return alone and not self._crew and peak_bytes() - self._before < GROWN_BYTES
 
     @staticmethod
     def _here(jobs: Sequence[Job], report: Report) -> Iterator[Made]:
