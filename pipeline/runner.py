@@ -22,7 +22,7 @@ from pipeline.inputs import input_of, list_files, shards
 from pipeline.outcome import Outcome
 from pipeline.parts import Advance, Job
 from pipeline.progress import is_json, progress, say, tell
-from pipeline.remote import followed, relative, within
+from pipeline.remote import followed, relative, remote, within
 from pipeline.runners import Workers, start
 from pipeline.schema import STAGE_COLUMNS, TABLES
 from pipeline.stages import STAGES
@@ -312,8 +312,9 @@ def _delete_others(target: Path, wanted: Sequence[Part]) -> None:
     for path in storage.part_paths(target):
         if path not in names:
             path.unlink()
-    with suppress(FileNotFoundError, NotADirectoryError):
-        (target / CHECKPOINTS).rmdir()
+    if remote(target) is None:  # a store has no folders, and a job for it makes no checkpoints
+        with suppress(FileNotFoundError, NotADirectoryError):
+            (target / CHECKPOINTS).rmdir()
 
 
 # --- making it

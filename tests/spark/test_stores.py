@@ -280,7 +280,7 @@ def test_a_folder_of_others_is_refused(texts: Path, tmp_path: Path) -> None:
 
 def test_nothing_to_read_is_an_error(memory: str, tmp_path: Path) -> None:
     fsspec.filesystem("memory").makedirs("/bucket/in")
-    manifest = runner.run(place(f"{memory}/in"), tmp_path / "out", SMALL, 1)
+    manifest = runner.run(place(f"{memory}/in"), tmp_path / "out", SMALL, 1)[-1].manifest
     with pytest.raises(StageError, match="at least one document"):
         runner.summary(tmp_path / "out", manifest)
 
