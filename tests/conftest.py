@@ -1,9 +1,10 @@
 """What several test files need: small inputs, and ways to look at what a run left behind."""
 
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd  # noqa: F401 - now, or a command called in this process would leave it out
@@ -90,3 +91,17 @@ def cli() -> Cli:
         )
 
     return call
+
+
+@pytest.fixture(scope="session", autouse=True)
+def signals_are_heard() -> Iterator[None]:
+    """Whoever starts the tests in the background, or with `nohup`, has signals ignored, and what is
+    started from here would ignore them too.
+    """
+    default = {signal.SIGINT: signal.default_int_handler, signal.SIGHUP: signal.SIG_DFL}
+    ignored = [number for number in default if signal.getsignal(number) is signal.SIG_IGN]
+    for number in ignored:
+        signal.signal(number, default[number])
+    yield
+    for number in ignored:
+        signal.signal(number, signal.SIG_IGN)
