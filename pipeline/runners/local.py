@@ -38,7 +38,7 @@ the 80 MB that it begins with, that is RENEWED_BYTES."""
 
 RENEWED_BYTES = 350_000_000
 """A process that has held so much does not do another stage. Ordinary parts take 300 MB in `flag`;
-a document of 50 MB, up to 560 MB in a process of its own, and 870 MB in one that did all stages."""
+a document of 50 MB, up to 610 MB in a process of its own, and 870 MB in one that did all stages."""
 
 Done = ctypes.Array[ctypes.c_int64]
 """What each worker has done, shared with the parent."""
