@@ -37,7 +37,7 @@ enum {
 };
 
 /* Raised with every change of a function's arguments or of a struct: `native.py` asks. */
-EXPORT int32_t interface(void) { return 1; }
+EXPORT int32_t interface(void) { return 2; }
 
 /* --- static_table.py ---------------------------------------------------------------------- */
 
@@ -433,3 +433,248 @@ EXPORT FOR_EACH_PROCESSOR void log_odds(const int16_t *feature, const float *thr
         }
     }
 }
+
+/* --- tagger.py ---------------------------------------------------------------------------- */
+
+enum {
+    WIDTH = 64,
+    HIDDEN = 64,
+    PAIR_WIDTH = 32,
+    PAIR_BITS = 17,
+    MOST_SIGNED = 63,
+    MOST_HIDDEN = 127,
+    MOST_LAST = 2047,
+    N_HEADS = 3,
+    GAP = 16,
+    FOUR = 4,      /* products of bytes that one instruction adds up */
+    AT_ONCE = 4    /* rows: with six the compiler runs out of registers, .72 for .50 us a character */
+};
+
+typedef struct {
+    int64_t dilation;
+    const float *per_x;
+    const int8_t *wide; /* (3 * WIDTH / FOUR, HIDDEN, FOUR) */
+    const int32_t *wide_start; /* what the moving up by MOST_SIGNED has added, taken away */
+    const float *wide_size, *bias, *per_hidden;
+    const int8_t *narrow; /* (HIDDEN / FOUR, WIDTH, FOUR) */
+    const float *narrow_size, *shift;
+} Layer;
+
+typedef struct {
+    const int8_t *chars;
+    const float *chars_size;
+    const int8_t *before;
+    const float *before_size;
+    const int8_t *behind;
+    const float *behind_size;
+    int64_t n_layers;
+    const Layer *layers;
+    const float *per_last;
+    const int16_t *head; /* (N_HEADS, WIDTH) */
+    const float *head_size, *head_offset;
+} Tagger;
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#include <immintrin.h>
+
+/* To the nearest whole number, halves to even, and no further than the limits: what is added leaves
+   no place for a fraction. Of what is beyond 2**22 it leaves less, but there are the limits; 2**31
+   is far beyond what a trained network comes to. */
+static inline int32_t whole(float value, int32_t low, int32_t high) {
+    int32_t steps = (int32_t)((value + 12582912.0f) - 12582912.0f);
+    steps = steps < low ? low : steps;
+    return steps > high ? high : steps;
+}
+
+static inline uint32_t pair_of(uint32_t first, uint32_t second) {
+    return ((first * 7919u + second) * 0x9E3779B1u) >> (32 - PAIR_BITS);
+}
+
+/* What does not depend on how wide the vectors are, for every set of instructions anew: the
+   compiler makes the best of each. */
+#define TAGGING(NAME, FEATURES)                                                                    \
+    __attribute__((target(FEATURES))) static void embed_##NAME(                                    \
+        const Tagger *tagger, const uint16_t *ids, int64_t n, float *x) {                          \
+        for (int64_t i = 0; i < n; i++) {                                                          \
+            uint32_t id = ids[i], left = i ? ids[i - 1] : 0, right = i + 1 < n ? ids[i + 1] : 0;   \
+            uint32_t before = pair_of(left, id), behind = pair_of(id, right);                      \
+            const int8_t *own = tagger->chars + id * WIDTH;                                  \
+            const int8_t *one = tagger->before + (uint64_t)before * PAIR_WIDTH;              \
+            const int8_t *two = tagger->behind + (uint64_t)behind * PAIR_WIDTH;              \
+            float size = tagger->chars_size[id];                                                   \
+            float size_one = tagger->before_size[before], size_two = tagger->behind_size[behind];  \
+            float *row = x + i * WIDTH;                                                            \
+            for (int j = 0; j < PAIR_WIDTH; j++)                                                   \
+                row[j] = (float)own[j] * size + (float)one[j] * size_one;                          \
+            for (int j = 0; j < PAIR_WIDTH; j++)                                                   \
+                row[PAIR_WIDTH + j] =                                                              \
+                    (float)own[PAIR_WIDTH + j] * size + (float)two[j] * size_two;                  \
+        }                                                                                          \
+    }                                                                                              \
+    __attribute__((target(FEATURES))) static void read_##NAME(                                     \
+        const float *restrict x, int64_t n, const float *restrict per, uint8_t *restrict steps) {                           \
+        for (int64_t i = 0; i < n; i++)                                                            \
+            for (int j = 0; j < WIDTH; j++)                                                        \
+                steps[i * WIDTH + j] =                                                             \
+                    (uint8_t)(whole(x[i * WIDTH + j] * per[j], -MOST_SIGNED, MOST_SIGNED) +        \
+                              MOST_SIGNED);                                                        \
+    }                                                                                              \
+    __attribute__((target(FEATURES))) static void hide_##NAME(                                     \
+        const int32_t *restrict sums, const Layer *layer, uint8_t *restrict hidden) {              \
+        const float *restrict size = layer->wide_size, *restrict bias = layer->bias;               \
+        const float *restrict per = layer->per_hidden;                                             \
+        for (int r = 0; r < AT_ONCE; r++)                                                          \
+            for (int j = 0; j < HIDDEN; j++) {                                                     \
+                float value = (float)sums[r * HIDDEN + j] * size[j] + bias[j];  \
+                hidden[r * HIDDEN + j] = (uint8_t)whole(value * per[j], 0, MOST_HIDDEN);           \
+            }                                                                                      \
+    }                                                                                              \
+    __attribute__((target(FEATURES))) static void add_##NAME(                                      \
+        const int32_t *restrict sums, const Layer *layer, int64_t rows, float *restrict x) {       \
+        const float *restrict size = layer->narrow_size, *restrict shift = layer->shift;           \
+        for (int64_t r = 0; r < rows; r++)                                                         \
+            for (int j = 0; j < WIDTH; j++)                                                        \
+                x[r * WIDTH + j] +=                                                                \
+                    (float)sums[r * WIDTH + j] * size[j] + shift[j];          \
+    }                                                                                              \
+    __attribute__((target(FEATURES))) static void say_##NAME(                                      \
+        const Tagger *tagger, const float *x, int64_t n, float *scores) {                          \
+        int16_t last[WIDTH];                                                                       \
+        for (int64_t i = 0; i < n; i++) {                                                          \
+            for (int j = 0; j < WIDTH; j++)                                                        \
+                last[j] = (int16_t)whole(x[i * WIDTH + j] * tagger->per_last[j], -MOST_LAST,       \
+                                         MOST_LAST);                                               \
+            for (int h = 0; h < N_HEADS; h++) {                                                    \
+                int32_t sum = 0;                                                                   \
+                for (int j = 0; j < WIDTH; j++) sum += last[j] * tagger->head[h * WIDTH + j];      \
+                scores[i * N_HEADS + h] =                                                          \
+                    (float)sum * tagger->head_size[h] + tagger->head_offset[h];                    \
+            }                                                                                      \
+        }                                                                                          \
+    }                                                                                              \
+    __attribute__((target(FEATURES))) static void tag_##NAME(                                      \
+        const Tagger *tagger, const uint16_t *ids, int64_t n, float *x, uint8_t *steps,            \
+        float *scores) {                                                                           \
+        int32_t sums[AT_ONCE * HIDDEN], none[WIDTH] = {0};                                         \
+        uint8_t hidden[AT_ONCE * HIDDEN];                                                          \
+        uint8_t *inner = steps + GAP * WIDTH;                                                      \
+        memset(steps, MOST_SIGNED, (size_t)(n + 2 * GAP + AT_ONCE) * WIDTH);                       \
+        embed_##NAME(tagger, ids, n, x);                                                           \
+        for (const Layer *layer = tagger->layers; layer < tagger->layers + tagger->n_layers;       \
+             layer++) {                                                                            \
+            read_##NAME(x, n, layer->per_x, inner);                                                \
+            for (int64_t i = 0; i < n; i += AT_ONCE) {                                             \
+                int64_t rows = n - i < AT_ONCE ? n - i : AT_ONCE;                                  \
+                multiply_##NAME(inner + (i - layer->dilation) * WIDTH, layer->dilation * WIDTH, 3, \
+                                layer->wide, layer->wide_start, sums);                             \
+                hide_##NAME(sums, layer, hidden);                                                  \
+                multiply_##NAME(hidden, 0, 1, layer->narrow, none, sums);                          \
+                add_##NAME(sums, layer, rows, x + i * WIDTH);                                      \
+            }                                                                                      \
+        }                                                                                          \
+        say_##NAME(tagger, x, n, scores);                                                          \
+    }
+
+/* Of AT_ONCE rows of bytes that follow one another, each read in ``pieces`` of 64 columns which are
+   ``apart`` bytes from one another: the products with 64 columns of weights, added to ``start``.
+   The sums of ROWS rows and four vectors of columns stay in registers; what is no array does. */
+#define MULTIPLY(NAME, FEATURES, VECTOR, LANES, ROWS, EACH_ROW)                                    \
+    __attribute__((target(FEATURES))) static void multiply_##NAME(                                 \
+        const uint8_t *rows, int64_t apart, int pieces, const int8_t *weights,                     \
+        const int32_t *start, int32_t *sums) {                                                     \
+        for (int first = 0; first < AT_ONCE; first += ROWS)                                        \
+            for (int column = 0; column < HIDDEN; column += 4 * LANES) {                           \
+                const int8_t *weight = weights + column * FOUR;                                    \
+                const int32_t *from = start + column;                                              \
+                EACH_ROW(BEGIN, NAME, VECTOR, LANES)                                               \
+                for (int step = 0; step < pieces * (WIDTH / FOUR); step++) {                       \
+                    const uint8_t *read = rows + step / (WIDTH / FOUR) * apart + first * WIDTH +   \
+                                          step % (WIDTH / FOUR) * FOUR;                            \
+                    VECTOR wa = load_##NAME(weight), wb = load_##NAME(weight + FOUR * LANES);      \
+                    VECTOR wc = load_##NAME(weight + 2 * FOUR * LANES);                            \
+                    VECTOR wd = load_##NAME(weight + 3 * FOUR * LANES);                            \
+                    weight += FOUR * HIDDEN;                                                       \
+                    EACH_ROW(GO_ON, NAME, VECTOR, LANES)                                           \
+                }                                                                                  \
+                int32_t *to = sums + first * HIDDEN + column;                                      \
+                EACH_ROW(END, NAME, VECTOR, LANES)                                                 \
+            }                                                                                      \
+    }
+#define BEGIN(R, NAME, VECTOR, LANES)                                                              \
+    VECTOR a##R = load_##NAME(from), b##R = load_##NAME(from + LANES);                             \
+    VECTOR c##R = load_##NAME(from + 2 * LANES), d##R = load_##NAME(from + 3 * LANES);
+#define GO_ON(R, NAME, VECTOR, LANES)                                                              \
+    {                                                                                              \
+        VECTOR four = four_##NAME(read + R * WIDTH);                                               \
+        a##R = added_##NAME(a##R, four, wa), b##R = added_##NAME(b##R, four, wb);                  \
+        c##R = added_##NAME(c##R, four, wc), d##R = added_##NAME(d##R, four, wd);                  \
+    }
+#define END(R, NAME, VECTOR, LANES)                                                                \
+    store_##NAME(to + R * HIDDEN, a##R), store_##NAME(to + R * HIDDEN + LANES, b##R);              \
+    store_##NAME(to + R * HIDDEN + 2 * LANES, c##R);                                               \
+    store_##NAME(to + R * HIDDEN + 3 * LANES, d##R);
+#define TWO_ROWS(DO, ...) DO(0, __VA_ARGS__) DO(1, __VA_ARGS__)
+#define FOUR_ROWS(DO, ...)                                                                         \
+    TWO_ROWS(DO, __VA_ARGS__)                                                                      \
+    DO(2, __VA_ARGS__) DO(3, __VA_ARGS__)
+
+#define VNNI __attribute__((target("avx512f,avx512bw,avx512vnni"))) static inline
+VNNI __m512i load_vnni(const void *from) { return _mm512_loadu_si512(from); }
+VNNI void store_vnni(void *to, __m512i v) { _mm512_storeu_si512(to, v); }
+VNNI __m512i four_vnni(const uint8_t *from) {
+    int32_t four;
+    memcpy(&four, from, sizeof four);
+    return _mm512_set1_epi32(four);
+}
+VNNI __m512i added_vnni(__m512i sum, __m512i four, __m512i weight) {
+    return _mm512_dpbusd_epi32(sum, four, weight);
+}
+
+#define AVX2 __attribute__((target("avx2"))) static inline
+AVX2 __m256i load_avx2(const void *from) { return _mm256_loadu_si256((const __m256i *)from); }
+AVX2 void store_avx2(void *to, __m256i v) { _mm256_storeu_si256((__m256i *)to, v); }
+AVX2 __m256i four_avx2(const uint8_t *from) {
+    int32_t four;
+    memcpy(&four, from, sizeof four);
+    return _mm256_set1_epi32(four);
+}
+AVX2 __m256i added_avx2(__m256i sum, __m256i four, __m256i weight) {
+    __m256i twos = _mm256_maddubs_epi16(four, weight);
+    return _mm256_add_epi32(sum, _mm256_madd_epi16(twos, _mm256_set1_epi16(1)));
+}
+
+MULTIPLY(vnni, "avx512f,avx512bw,avx512vnni", __m512i, 16, 4, FOUR_ROWS)
+MULTIPLY(avx2, "avx2", __m256i, 8, 2, TWO_ROWS)
+TAGGING(vnni, "avx512f,avx512bw,avx512vnni")
+TAGGING(avx2, "avx2")
+
+typedef void (*Tag)(const Tagger *, const uint16_t *, int64_t, float *, uint8_t *, float *);
+
+static Tag tag_here(void) {
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw"))
+        return tag_vnni;
+    return __builtin_cpu_supports("avx2") ? tag_avx2 : NULL;
+}
+
+EXPORT int32_t tags_here(int32_t narrow) {
+    return (narrow ? __builtin_cpu_supports("avx2") != 0 : tag_here() != NULL);
+}
+
+/* Scores of n ids. ``x`` has room for n rows of WIDTH, ``steps`` for n + 2 * GAP + AT_ONCE.
+   ``narrow`` asks for the narrower vectors, for the tests. */
+EXPORT void tag(const Tagger *tagger, const uint16_t *ids, int64_t n, float *x, uint8_t *steps,
+                float *scores, int32_t narrow) {
+    (narrow ? tag_avx2 : tag_here())(tagger, ids, n, x, steps, scores);
+}
+#else
+EXPORT int32_t tags_here(int32_t narrow) {
+    (void)narrow;
+    return 0;
+}
+
+EXPORT void tag(const Tagger *tagger, const uint16_t *ids, int64_t n, float *x, uint8_t *steps,
+                float *scores, int32_t narrow) {
+    (void)tagger, (void)ids, (void)n, (void)x, (void)steps, (void)scores, (void)narrow;
+}
+#endif

@@ -15,7 +15,7 @@ import numpy as np
 
 from pipeline.model.arrays import Bools, Floats, Ids, Ints
 
-INTERFACE = 1
+INTERFACE = 2
 """Of the functions and structs below. A library that was built from another `kernels.c` is left
 alone."""
 
@@ -27,6 +27,10 @@ MOST_COLUMNS = 128
 """Features that trees may ask about."""
 MOST_TRIED = 6
 """`sites.MOST_TRIED`."""
+FOUR = 4
+"""Products of bytes that one instruction adds up: the tagger's weights lie in such groups."""
+AT_ONCE = 4
+"""Rows that the tagger's layers make at once."""
 
 _ARGUMENTS: Mapping[str, tuple[Any, ...]] = {
     "log_probs": (_POINTER, _POINTER, _INT, _INT, _POINTER),
@@ -34,7 +38,10 @@ _ARGUMENTS: Mapping[str, tuple[Any, ...]] = {
     "promising": (*[_POINTER] * 6, _INT, _POINTER, ctypes.c_float, *[_POINTER] * 3),
     "windows": (*[_POINTER] * 5, _INT, _INT, _POINTER, _POINTER),
     "log_odds": (*[_POINTER] * 3, _INT, _INT, _POINTER, _INT, _INT, _POINTER),
+    "tag": (_POINTER, _POINTER, _INT, _POINTER, _POINTER, _POINTER, ctypes.c_int32),
+    "tags_here": (ctypes.c_int32,),
 }
+_RESULTS: Mapping[str, Any] = {"matches": _INT, "promising": _INT, "tags_here": ctypes.c_int32}
 
 
 class Table(ctypes.Structure):
@@ -75,15 +82,53 @@ class Channel(ctypes.Structure):
     )
 
 
+class Layer(ctypes.Structure):
+    """Of the tagger."""
+
+    _fields_ = (
+        ("dilation", _INT),
+        ("per_x", _POINTER),
+        ("wide", _POINTER),
+        ("wide_start", _POINTER),
+        ("wide_size", _POINTER),
+        ("bias", _POINTER),
+        ("per_hidden", _POINTER),
+        ("narrow", _POINTER),
+        ("narrow_size", _POINTER),
+        ("shift", _POINTER),
+    )
+
+
+class Tagger(ctypes.Structure):
+    """The tagger."""
+
+    _fields_ = (
+        ("chars", _POINTER),
+        ("chars_size", _POINTER),
+        ("before", _POINTER),
+        ("before_size", _POINTER),
+        ("behind", _POINTER),
+        ("behind_size", _POINTER),
+        ("n_layers", _INT),
+        ("layers", _POINTER),
+        ("per_last", _POINTER),
+        ("head", _POINTER),
+        ("head_size", _POINTER),
+        ("head_offset", _POINTER),
+    )
+
+
 class Held:
     """A struct and the arrays that it points into, which must live as long."""
 
-    def __init__(self, kind: type[ctypes.Structure], fields: Mapping[str, Any]) -> None:
-        self._fields = fields
-        self._struct = kind(
+    def __init__(
+        self, kind: type[ctypes.Structure], fields: Mapping[str, Any], keeping: object = None
+    ) -> None:
+        self._kept = fields, keeping
+        self.struct = kind(
             **{name: address(v) if isinstance(v, np.ndarray) else v for name, v in fields.items()}
         )
-        self.address = ctypes.addressof(self._struct)
+        self.address = ctypes.addressof(self.struct)
 
 
 def address(array: Any) -> int:
@@ -106,7 +151,7 @@ def _loaded() -> ctypes.CDLL | None:
     for name, types in _ARGUMENTS.items():
         function = getattr(library, name)
         function.argtypes = types
-        function.restype = _INT if name in {"matches", "promising"} else None
+        function.restype = _RESULTS.get(name)
     return library
 
 
@@ -225,3 +270,32 @@ def tree_log_odds(feature: Any, threshold: Floats, value: Floats, rows: Floats) 
         address(score),
     )
     return score
+
+
+def grouped(weights: Any) -> Any:
+    """Weights of the tagger, ``(rows, columns)``, as ``(rows / FOUR, columns, FOUR)``."""
+    rows, columns = weights.shape
+    return np.ascontiguousarray(weights.reshape(rows // FOUR, FOUR, columns).transpose(0, 2, 1))
+
+
+def tags_here(*, narrow: bool = False) -> bool:
+    """Whether `tag` can be called: whether there is a library, and the processor has what it takes.
+
+    With ``narrow``, whether it has at least what older ones have.
+    """
+    return library is not None and bool(library.tags_here(narrow))
+
+
+def tag(
+    tagger: Held, ids: Ids, width: int, gap: int, heads: int, *, narrow: bool = False
+) -> Floats:
+    """`Tagger._window`, with the widest instructions that there are, or the narrower ones."""
+    ids = np.ascontiguousarray(ids, dtype=np.uint16)
+    n = len(ids)
+    x = np.empty((n, width), dtype=np.float32)
+    steps = np.empty((n + 2 * gap + AT_ONCE, width), dtype=np.uint8)
+    scores = np.empty((n, heads), dtype=np.float32)
+    if n:
+        places = (address(array) for array in (x, steps, scores))
+        _library().tag(tagger.address, address(ids), n, *places, narrow)
+    return scores

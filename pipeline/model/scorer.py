@@ -38,7 +38,7 @@ from pipeline.model.tagger import HEADS, Tagger
 from pipeline.model.trees import Trees
 from pipeline.spans import Loss
 
-FORMAT = 4
+FORMAT = 5
 """Raised with every change after which the files of an older model no longer fit the code."""
 
 AT_SIGHT = 2500

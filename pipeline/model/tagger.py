@@ -1,133 +1,227 @@
 """A small convolutional network that reads a page and says where words seem out of place.
 
 It knows no list: it has seen simulated spinning, and judges each character by the thirty around it.
-So it sees what no list holds, and it is one opinion among several. Plain matrix products, in the
-same order for the same text whatever else is judged, so the same numbers come out.
+So it sees what no list holds, and it is one opinion among several.
+
+What is multiplied is whole numbers, of seven bits and a sign at most. So every sum is exact, in
+whatever order it is added up: the tagger says the same on every machine, and with the compiled
+loops or without. And processors do four times as many such products at once as those of single
+precision. Rounded to so few steps the network says what it said when it was trained to within 0.04
+in log odds (root mean square over 41 real spun pages).
 """
 
+import ctypes
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
+from pipeline.model import native
 from pipeline.model.arrays import Floats, Ids, Ints
 
 DILATIONS = (1, 2, 4, 8, 16)
 """Of the layers: each character sees 31 on either side."""
 GAP = max(DILATIONS)
 """Zero rows round every window, so that no window sees its neighbour."""
-SIGHT = sum(DILATIONS)
+SIGHT = sum(DILATIONS) + 1
+"""And what the outermost of those makes of the one beyond it, as a pair."""
 
 HEADS = ("inside", "begin", "inserted")
 """What the outputs say of a character: in a substituted span, the first of one, in an inserted
 string; log odds."""
 
 WIDTH = 64
+HIDDEN = 64
 PAIR_WIDTH = WIDTH // 2
 """The pair that a character makes with the one before adds to the first half of its vector, the
 pair with the one behind to the second. Tables are cheap to read; it is the layers that cost."""
 PAIR_BITS = 17
-"""Pairs of neighbouring characters share 2**17 vectors by hash: 4 MB a table as it ships."""
+"""Pairs of neighbouring characters share 2**17 vectors by hash: 4 MB a table."""
 
-WINDOWS = (64, 128, 256, 384, 512, 768, 1024)
-"""Lengths of windows; a longer text is read in several that overlap by SIGHT on either side."""
+MOST_SIGNED, MOST_HIDDEN, MOST_WEIGHT = 63, 127, 127
+"""The largest steps of what a layer reads, of what is between its two products, and of a weight.
+Two products of the largest must fit 16 bits with their sum (2 * 127 * 127), for that is what
+processors have an instruction for (`pmaddubsw`); what is read is moved up by 63 for it."""
+MOST_LAST = 2047
+"""Of what the head reads, and of its weights: 64 products fit 32 bits."""
+
+WINDOW = 1024
+"""Characters read at once; a longer text in windows that overlap by SIGHT on either side."""
 
 _MULTIPLIER = np.uint32(0x9E3779B1)
 
+Steps = npt.NDArray[np.int8]
+"""Whole numbers of steps: what they stand for is as many times a size."""
+
+
+class Vectors(NamedTuple):
+    """A table of vectors: each row is so many ``steps`` of its ``size``."""
+
+    steps: Steps
+    size: Floats
+    """Shape ``(rows,)``."""
+
+    def rows(self, at: Ids | Ints) -> Floats:
+        return self.steps[at].astype(np.float32) * self.size[at, None]
+
 
 class Layer(NamedTuple):
-    """``x + relu([x before, x, x behind] @ wide + bias) @ narrow + shift``."""
+    """``x + relu([x before, x, x behind] @ wide + bias) @ narrow + shift``, in steps.
 
-    wide: Floats
+    Sizes belong to columns: those of what is read are worked into the rows of the weights.
+    """
+
+    per_x: Floats
+    """Steps of `x` in one, for each of its WIDTH columns."""
+    wide: Steps
+    """Shape ``(3 * WIDTH, HIDDEN)``."""
+    wide_size: Floats
     bias: Floats
-    narrow: Floats
+    per_hidden: Floats
+    narrow: Steps
+    """Shape ``(HIDDEN, WIDTH)``."""
+    narrow_size: Floats
     shift: Floats
 
 
+class Head(NamedTuple):
+    per_x: Floats
+    weights: npt.NDArray[np.int16]
+    """Shape ``(WIDTH, len(HEADS))``."""
+    size: Floats
+    offset: Floats
+
+
 class Tagger(NamedTuple):
-    chars: Floats
-    """Vector of each character, shape ``(alphabet size, WIDTH)``."""
-    before: Floats
-    """Of the pair that it makes with the one before, shape ``(2**PAIR_BITS, PAIR_WIDTH)``."""
-    behind: Floats
+    chars: Vectors
+    """Of each character, WIDTH steps."""
+    before: Vectors
+    """Of the pair that it makes with the one before, ``2**PAIR_BITS`` of PAIR_WIDTH steps."""
+    behind: Vectors
     """Of the pair that it makes with the one behind it."""
     layers: tuple[Layer, ...]
-    head: Floats
-    """Shape ``(WIDTH, len(HEADS))``."""
-    offset: Floats
+    head: Head
+    compiled: native.Held | None
+    """The same for `kernels.c`, where the processor has what it takes."""
 
     def log_odds(self, ids: Ids) -> Floats:
         """What every head says of every character of one text, shape ``(len(ids), len(HEADS))``."""
         scores = np.zeros((len(ids), len(HEADS)), dtype=np.float32)
         for start, end, low, high in windows(len(ids)):
-            size = next((n for n in WINDOWS if n >= end - start), end - start)
-            scores[low:high] = self._window(ids[start:end], size)[low - start : high - start]
+            window = ids[start:end]
+            if self.compiled is not None and native.library is not None:
+                read = native.tag(self.compiled, window, WIDTH, GAP, len(HEADS))
+            else:
+                read = self._window(window)
+            scores[low:high] = read[low - start : high - start]
         return scores
 
-    def _window(self, ids: Ids, size: int) -> Floats:
-        """Scores of ``ids``. The products are of ``size`` rows, for what is added to a sum in which
-        order depends on it; behind the text all is zero, as behind a row in training.
-        """
-        x = np.zeros((size + 2 * GAP, WIDTH), dtype=np.float32)
-        inner = x[GAP : GAP + size]
-        end = GAP + len(ids)
-        x[GAP:end] = self.embedded(ids)
-        view, hidden, change = (
-            np.empty((size, n), dtype=np.float32)
-            for n in (3 * WIDTH, self.layers[0].wide.shape[1], WIDTH)
-        )
+    def _window(self, ids: Ids) -> Floats:
+        n = len(ids)
+        steps = np.zeros((n + 2 * GAP, WIDTH), dtype=np.float32)
+        x = self.embedded(ids)
         for layer, dilation in zip(self.layers, DILATIONS, strict=True):
-            np.matmul(neighbourhood(x, dilation, view), layer.wide, out=hidden)
-            hidden += layer.bias
-            np.maximum(hidden, 0, out=hidden)
-            np.matmul(hidden, layer.narrow, out=change)
-            change += layer.shift
-            inner += change
-            x[end:] = 0
-        scores: Floats = inner @ self.head + self.offset
-        return scores
+            steps[GAP : GAP + n] = in_steps(x, layer.per_x, -MOST_SIGNED, MOST_SIGNED)
+            hidden = product(neighbourhood(steps, dilation), layer.wide) * layer.wide_size
+            hidden = in_steps(hidden + layer.bias, layer.per_hidden, 0, MOST_HIDDEN)
+            x += product(hidden, layer.narrow) * layer.narrow_size + layer.shift
+        last = in_steps(x, self.head.per_x, -MOST_LAST, MOST_LAST).astype(np.float64)
+        total = (last @ self.head.weights.astype(np.float64)).astype(np.float32)
+        return total * self.head.size + self.head.offset
 
     def embedded(self, ids: Ids) -> Floats:
         before, behind = pair_slots(ids)
-        vectors = self.chars[ids]
-        vectors[:, :PAIR_WIDTH] += self.before[before]
-        vectors[:, PAIR_WIDTH:] += self.behind[behind]
+        vectors = self.chars.rows(ids)
+        vectors[:, :PAIR_WIDTH] += self.before.rows(before)
+        vectors[:, PAIR_WIDTH:] += self.behind.rows(behind)
         return vectors
 
     def save(self, path: Path) -> None:
-        """Vectors in steps of 1/127 of their largest entry, the rest in half precision."""
-        arrays: dict[str, Any] = {"head": self.head, "offset": self.offset}
-        for name in ("chars", "before", "behind"):
-            table = getattr(self, name)
-            scale = np.maximum(np.abs(table).max(axis=1, keepdims=True), 1e-9) / 127
-            arrays[name] = np.rint(table / scale).astype(np.int8)
-            arrays[f"{name}_scale"] = scale.astype(np.float16)
+        arrays: dict[str, Any] = {}
+        for name in ("chars", "before", "behind", "head"):
+            arrays |= {f"{name}.{of}": v for of, v in getattr(self, name)._asdict().items()}
         for i, layer in enumerate(self.layers):
-            for field, value in layer._asdict().items():
-                arrays[f"{field}_{i}"] = value.astype(np.float16)
+            arrays |= {f"layer{i}.{of}": value for of, value in layer._asdict().items()}
         np.savez(path, **arrays)
 
     @classmethod
     def load(cls, path: Path) -> "Tagger":
         with np.load(path) as arrays:
-            chars, before, behind = (
-                arrays[name].astype(np.float32) * arrays[f"{name}_scale"].astype(np.float32)
-                for name in ("chars", "before", "behind")
+            return cls.of(
+                *(_fields(Vectors, arrays, name) for name in ("chars", "before", "behind")),
+                tuple(_fields(Layer, arrays, f"layer{i}") for i in range(len(DILATIONS))),
+                _fields(Head, arrays, "head"),
             )
-            layers = tuple(
-                Layer(*(arrays[f"{field}_{i}"].astype(np.float32) for field in Layer._fields))
-                for i in range(len(DILATIONS))
-            )
-            return cls(chars, before, behind, layers, arrays["head"], arrays["offset"])
+
+    @classmethod
+    def of(
+        cls,
+        chars: Vectors,
+        before: Vectors,
+        behind: Vectors,
+        layers: tuple[Layer, ...],
+        head: Head,
+    ) -> "Tagger":
+        compiled = _compiled(chars, before, behind, layers, head) if native.tags_here() else None
+        return cls(chars, before, behind, layers, head, compiled)
 
 
-def neighbourhood(x: Floats, dilation: int, view: Floats | None = None) -> Floats:
-    """Each row beside those ``dilation`` before and behind, the outer GAP rows left out; written
-    into ``view`` if there is one.
-    """
+def _compiled(
+    chars: Vectors, before: Vectors, behind: Vectors, layers: Sequence[Layer], head: Head
+) -> native.Held:
+    held = [_compiled_layer(*of) for of in zip(layers, DILATIONS, strict=True)]
+    rows = (native.Layer * len(held))(*(of.struct for of in held))
+    fields = {
+        "chars": chars.steps,
+        "chars_size": chars.size,
+        "before": before.steps,
+        "before_size": before.size,
+        "behind": behind.steps,
+        "behind_size": behind.size,
+        "n_layers": len(held),
+        "layers": ctypes.addressof(rows),
+        "per_last": head.per_x,
+        "head": np.ascontiguousarray(head.weights.T),
+        "head_size": head.size,
+        "head_offset": head.offset,
+    }
+    return native.Held(native.Tagger, fields, keeping=(rows, held))
+
+
+def _compiled_layer(layer: Layer, dilation: int) -> native.Held:
+    fields = {
+        **layer._asdict(),
+        "dilation": dilation,
+        "wide": native.grouped(layer.wide),
+        "narrow": native.grouped(layer.narrow),
+        # What a layer reads is moved up, to be positive: of each sum, what that adds is taken away.
+        "wide_start": -MOST_SIGNED * layer.wide.sum(axis=0, dtype=np.int32),
+    }
+    return native.Held(native.Layer, fields)
+
+
+def _fields(kind: Any, arrays: Any, name: str) -> Any:
+    return kind(*(arrays[f"{name}.{field}"] for field in kind._fields))
+
+
+def in_steps(values: Floats, per: Floats, low: int, high: int) -> Floats:
+    """Values as whole numbers of steps, of which there are ``per`` in one; halves go to even."""
+    steps: Floats = np.rint(np.clip(values * per, low, high))
+    return steps
+
+
+def product(steps: Floats, weights: Steps) -> Floats:
+    """Exact: a sum of 192 products of such whole numbers is far below 2**24."""
+    return steps @ weights.astype(np.float32)
+
+
+def neighbourhood(x: Floats, dilation: int) -> Floats:
+    """Each row beside those ``dilation`` before and behind, the outer GAP rows left out."""
     n = len(x) - 2 * GAP
     rows = [x[GAP + shift : GAP + shift + n] for shift in (-dilation, 0, dilation)]
-    return np.concatenate(rows, axis=1, out=view)
+    return np.concatenate(rows, axis=1)
 
 
 def pair_slots(ids: Ids) -> tuple[Ints, Ints]:
@@ -139,12 +233,11 @@ def pair_slots(ids: Ids) -> tuple[Ints, Ints]:
 
 def windows(n: int) -> list[tuple[int, int, int, int]]:
     """How to read ``n`` characters: (start, end) of each window, and which part of it counts."""
-    size = WINDOWS[-1]
     found = []
     low = 0
     while low < n:
         start = max(0, low - SIGHT)
-        end = min(n, start + size)
+        end = min(n, start + WINDOW)
         high = n if end == n else end - SIGHT
         found.append((start, end, low, high))
         low = high

@@ -1,5 +1,8 @@
 """Fitting the tagger: stochastic gradients by hand, in numpy, on text spun as it goes.
 
+What is fitted is a network of single precision; what ships is the same in whole steps
+(`Network.in_steps`), whose range is that of the last texts of the training.
+
 No framework: the network is five layers, and what trains on any machine with the project's own
 packages can be trained again by anyone. Two threads share each step, and their sums are added in
 order, so a seed gives the same weights every time.
@@ -15,17 +18,25 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.model import tagger as shipped
 from pipeline.model.alphabet import Alphabet
 from pipeline.model.arrays import Floats, Ids, Ints
 from pipeline.model.tagger import (
     DILATIONS,
     GAP,
     HEADS,
+    HIDDEN,
+    MOST_HIDDEN,
+    MOST_LAST,
+    MOST_SIGNED,
+    MOST_WEIGHT,
     PAIR_BITS,
     PAIR_WIDTH,
     WIDTH,
-    Layer,
+    Head,
+    Steps,
     Tagger,
+    Vectors,
     neighbourhood,
     pair_slots,
 )
@@ -37,7 +48,6 @@ log = logging.getLogger(__name__)
 ROW = 512
 ROWS_PER_STEP = 32
 THREADS = 2
-HIDDEN = 64
 SPUN_SHARE = 0.7
 """Of the training pages. Clean ones teach little that the clean parts of spun ones do not."""
 RATE, TABLE_RATE = 2e-3, 0.1
@@ -49,6 +59,92 @@ BLOCK_TEXTS = 1000
 
 Labels = npt.NDArray[np.uint8]
 """Shape ``(characters, heads)``."""
+
+
+ROOM = 1.25
+"""Of what a step size has room for, over the largest value that was seen."""
+LEAST = 1e-3
+"""The smallest range of a column: one that is always zero has steps, too."""
+
+
+class Layer(NamedTuple):
+    """``x + relu([x before, x, x behind] @ wide + bias) @ narrow + shift``."""
+
+    wide: Floats
+    bias: Floats
+    narrow: Floats
+    shift: Floats
+
+
+class Network(NamedTuple):
+    """What `Tagger` is, before it is put into steps."""
+
+    chars: Floats
+    """Vector of each character, shape ``(alphabet size, WIDTH)``."""
+    before: Floats
+    """Of the pair that it makes with the one before, shape ``(2**PAIR_BITS, PAIR_WIDTH)``."""
+    behind: Floats
+    """Of the pair that it makes with the one behind it."""
+    layers: tuple[Layer, ...]
+    head: Floats
+    """Shape ``(WIDTH, len(HEADS))``."""
+    offset: Floats
+
+    def embedded(self, ids: Ids) -> Floats:
+        before, behind = pair_slots(ids)
+        vectors = self.chars[ids]
+        vectors[:, :PAIR_WIDTH] += self.before[before]
+        vectors[:, PAIR_WIDTH:] += self.behind[behind]
+        return vectors
+
+    def in_steps(self, ids: Ids) -> Tagger:
+        """The tagger that ships, with steps that are as fine as ``ids`` lets them be; shape
+        ``(rows, length)``.
+        """
+        done = _forward(self, ids)
+        layers = tuple(
+            _layer_in_steps(layer, _range(view[:, WIDTH : 2 * WIDTH]), _range(hidden))
+            for layer, view, hidden in zip(self.layers, done.views, done.hiddens, strict=True)
+        )
+        tables = (_vectors(table) for table in (self.chars, self.before, self.behind))
+        per_last = MOST_LAST / _range(done.last)
+        weights, size = _columns(self.head / per_last[:, None], MOST_LAST)
+        head = Head(per_last, weights.astype(np.int16), size, self.offset)
+        return Tagger.of(*tables, layers, head)
+
+
+def _range(columns: Floats) -> Floats:
+    """The largest value that each column should have room for."""
+    return np.maximum(np.abs(columns).max(axis=0) * np.float32(ROOM), np.float32(LEAST))
+
+
+def _layer_in_steps(layer: Layer, x: Floats, hidden: Floats) -> shipped.Layer:
+    """Given the ranges of what its products read."""
+    per_x, per_hidden = MOST_SIGNED / x, MOST_HIDDEN / hidden
+    wide, wide_size = _columns(layer.wide / np.tile(per_x, 3)[:, None], MOST_WEIGHT)
+    narrow, narrow_size = _columns(layer.narrow / per_hidden[:, None], MOST_WEIGHT)
+    return shipped.Layer(
+        per_x,
+        wide.astype(np.int8),
+        wide_size,
+        layer.bias,
+        per_hidden,
+        narrow.astype(np.int8),
+        narrow_size,
+        layer.shift,
+    )
+
+
+def _columns(weights: Floats, most: int) -> tuple[Floats, Floats]:
+    """Weights in whole steps, and the size of one for each column."""
+    size = np.maximum(np.abs(weights).max(axis=0), np.float32(1e-9)) / np.float32(most)
+    return np.rint(weights / size), size
+
+
+def _vectors(table: Floats) -> Vectors:
+    size = np.maximum(np.abs(table).max(axis=1), np.float32(1e-9)) / np.float32(MOST_WEIGHT)
+    steps: Steps = np.rint(table / size[:, None]).astype(np.int8)
+    return Vectors(steps, size)
 
 
 class Block(NamedTuple):
@@ -67,8 +163,8 @@ def train(
         for step in _steps(block):
             trainer.step(*step)
             if trainer.seen >= n_chars:
-                return trainer.tagger
-    return trainer.tagger
+                return trainer.network.in_steps(step[0])
+    raise ValueError("no text to train on")
 
 
 def block_of(pages: Iterable[Page], alphabet: Alphabet) -> Block:
@@ -149,7 +245,7 @@ class Trainer:
             )
             for _ in DILATIONS
         )
-        self.tagger = Tagger(
+        self.network = Network(
             normal(alphabet_size, WIDTH, 0.3),
             normal(1 << PAIR_BITS, PAIR_WIDTH, 0.3),
             normal(1 << PAIR_BITS, PAIR_WIDTH, 0.3),
@@ -169,15 +265,15 @@ class Trainer:
         self._started = time.monotonic()
 
     def _dense(self) -> list[Floats]:
-        weights = [weight for layer in self.tagger.layers for weight in layer]
-        return [*weights, self.tagger.head, self.tagger.offset]
+        weights = [weight for layer in self.network.layers for weight in layer]
+        return [*weights, self.network.head, self.network.offset]
 
     def _tables(self) -> tuple[Floats, Floats, Floats]:
-        return self.tagger.chars, self.tagger.before, self.tagger.behind
+        return self.network.chars, self.network.before, self.network.behind
 
     def step(self, ids: Ids, labels: Labels) -> None:
         parts = [
-            self._pool.submit(gradients, self.tagger, ids[i::THREADS], labels[i::THREADS])
+            self._pool.submit(gradients, self.network, ids[i::THREADS], labels[i::THREADS])
             for i in range(THREADS)
         ]
         done = [part.result() for part in parts]
@@ -241,22 +337,22 @@ class _Pass(NamedTuple):
     """What the head saw, shape ``(n, WIDTH)``."""
 
 
-def gradients(tagger: Tagger, ids: Ids, labels: Labels) -> Gradients:
+def gradients(network: Network, ids: Ids, labels: Labels) -> Gradients:
     """Mean cross-entropy per character, all heads weighted, and its gradients.
 
     ``ids`` has shape ``(rows, length)``, ``labels`` ``(rows, length, heads)``.
     """
     rows, length = ids.shape
-    done = _forward(tagger, ids)
+    done = _forward(network, ids)
     truth = np.zeros((rows, length + GAP, len(HEADS)), dtype=np.float32)
     truth[:, :length] = labels
     wanted = truth.reshape(-1, len(HEADS))
-    scores = done.last @ tagger.head + tagger.offset
+    scores = done.last @ network.head + network.offset
     weight = done.mask * HEAD_WEIGHTS / np.float32(rows * length)
     # softplus(s) - wanted * s is the cross-entropy of log odds s
     loss = float(((np.logaddexp(0, scores) - wanted * scores) * weight).sum())
     back = ((1 / (1 + np.exp(-scores)) - wanted) * weight).astype(np.float32)
-    dense, flow = _backward(tagger, done, back)
+    dense, flow = _backward(network, done, back)
     own = flow.reshape(rows, length + GAP, WIDTH)[:, :length].reshape(-1, WIDTH)
     slots = [pair_slots(row) for row in ids]
     return Gradients(
@@ -271,7 +367,7 @@ def gradients(tagger: Tagger, ids: Ids, labels: Labels) -> Gradients:
     )
 
 
-def _forward(tagger: Tagger, ids: Ids) -> _Pass:
+def _forward(network: Network, ids: Ids) -> _Pass:
     rows, length = ids.shape
     inside = np.zeros((rows, length + GAP), dtype=np.float32)
     inside[:, :length] = 1
@@ -279,9 +375,9 @@ def _forward(tagger: Tagger, ids: Ids) -> _Pass:
     n = len(mask)
     x = np.zeros((n + 2 * GAP, WIDTH), dtype=np.float32)
     inner = x[GAP : GAP + n]
-    inner.reshape(rows, length + GAP, WIDTH)[:, :length] = [tagger.embedded(row) for row in ids]
+    inner.reshape(rows, length + GAP, WIDTH)[:, :length] = [network.embedded(row) for row in ids]
     views, hiddens = [], []
-    for layer, dilation in zip(tagger.layers, DILATIONS, strict=True):
+    for layer, dilation in zip(network.layers, DILATIONS, strict=True):
         view = neighbourhood(x, dilation)
         hidden = view @ layer.wide
         hidden += layer.bias
@@ -295,15 +391,15 @@ def _forward(tagger: Tagger, ids: Ids) -> _Pass:
     return _Pass(mask, views, hiddens, inner)
 
 
-def _backward(tagger: Tagger, done: _Pass, back: Floats) -> tuple[list[Floats], Floats]:
+def _backward(network: Network, done: _Pass, back: Floats) -> tuple[list[Floats], Floats]:
     """Gradients of the layers' weights, in order, and of what went into the first layer."""
     n = len(done.mask)
     flow = np.zeros((n + 2 * GAP, WIDTH), dtype=np.float32)
     inner = flow[GAP : GAP + n]
-    inner[:] = back @ tagger.head.T
+    inner[:] = back @ network.head.T
     grads: list[Floats] = []
     for layer, dilation, view, hidden in reversed(
-        list(zip(tagger.layers, DILATIONS, done.views, done.hiddens, strict=True))
+        list(zip(network.layers, DILATIONS, done.views, done.hiddens, strict=True))
     ):
         change: Floats = (inner * done.mask).astype(np.float32)
         d_hidden: Floats = change @ layer.narrow.T

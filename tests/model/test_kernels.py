@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.config import SHIPPED_MODEL
-from pipeline.model import channel, native, ngrams, scorer, sites, static_table
+from pipeline.model import channel, native, ngrams, scorer, sites, static_table, tagger
 from pipeline.model.trees import Trees
 
 pytestmark = pytest.mark.skipif(native.library is None, reason="no C compiler: nothing was built")
@@ -105,6 +105,60 @@ def test_trees_of_any_shape(n, columns, seed):
     assert_same(*both(lambda: trees.log_odds(rows)))
 
 
+needs_tag = pytest.mark.skipif(
+    not native.tags_here(), reason="the processor has none of the instructions: numpy it is"
+)
+
+
+@needs_tag
+@pytest.mark.parametrize("n", [0, 1, 3, 4, 5, 31, 1023, 1024, 1025, 4000])
+def test_the_tagger_adds_up_exactly(model, n):
+    ids = np.random.default_rng(n).integers(0, model.ngrams.alphabet.size, n).astype(np.uint16)
+    assert_same(*both(lambda: model.tagger.log_odds(ids)))
+
+
+@needs_tag
+def test_the_tagger_of_older_processors_is_the_same(model):
+    ids = np.resize(model.ngrams.alphabet.ids(SPUN), 1000)
+    sizes = tagger.WIDTH, tagger.GAP, len(tagger.HEADS)
+    assert_same(
+        native.tag(model.tagger.compiled, ids, *sizes, narrow=True), model.tagger._window(ids)
+    )
+
+
+@needs_tag
+@settings(deadline=None, max_examples=20)
+@given(seed=st.integers(0, 10_000), size=st.sampled_from([1e-3, 1e-2, 1.0]))
+def test_the_tagger_at_its_limits(seed, size):
+    """Where everything is as large as it can be: no sum may leave its place."""
+    rng = np.random.default_rng(seed)
+
+    def steps(*shape, most=127):
+        return rng.choice([-most, most], shape).astype(np.int16 if most > 127 else np.int8)
+
+    def sizes(n):
+        return rng.uniform(0.5, 2, n).astype(np.float32) * np.float32(size)
+
+    width, hidden, half = tagger.WIDTH, tagger.HIDDEN, tagger.PAIR_WIDTH
+    pairs = 1 << tagger.PAIR_BITS
+    odd = tagger.Tagger.of(
+        tagger.Vectors(steps(9, width), sizes(9)),
+        *(tagger.Vectors(steps(pairs, half), sizes(pairs)) for _ in range(2)),
+        tuple(
+            tagger.Layer(
+                *(sizes(width), steps(3 * width, hidden), sizes(hidden), sizes(hidden)),
+                *(sizes(hidden), steps(hidden, width), sizes(width), sizes(width)),
+            )
+            for _ in tagger.DILATIONS
+        ),
+        tagger.Head(sizes(width), steps(width, 3, most=2047), sizes(3), sizes(3)),
+    )
+    ids = rng.integers(0, 9, 70).astype(np.uint16)
+    fast = native.tag(odd.compiled, ids, width, tagger.GAP, 3)
+    assert_same(fast, odd._window(ids))
+    assert_same(fast, native.tag(odd.compiled, ids, width, tagger.GAP, 3, narrow=True))
+
+
 def test_a_library_of_other_arguments_is_left_alone(monkeypatch):
     monkeypatch.setattr(native, "INTERFACE", native.INTERFACE + 1)
     assert native._loaded() is None
@@ -125,6 +179,17 @@ def test_constants_are_those_of_python():
         "MAX_LENGTH": channel.MAX_LENGTH,
         "MOST_TRIED": sites.MOST_TRIED,
         "FAR_BEHIND": f"{sites.FAR_BEHIND}f",
+        "WIDTH": tagger.WIDTH,
+        "HIDDEN": tagger.HIDDEN,
+        "PAIR_WIDTH": tagger.PAIR_WIDTH,
+        "PAIR_BITS": tagger.PAIR_BITS,
+        "MOST_SIGNED": tagger.MOST_SIGNED,
+        "MOST_HIDDEN": tagger.MOST_HIDDEN,
+        "MOST_LAST": tagger.MOST_LAST,
+        "N_HEADS": len(tagger.HEADS),
+        "GAP": tagger.GAP,
+        "FOUR": native.FOUR,
+        "AT_ONCE": native.AT_ONCE,
     }.items():
         assert f"{name} = {value}" in source
     assert f"MOST_COLUMNS = {native.MOST_COLUMNS}" in source

@@ -41,7 +41,7 @@ def misused(_job: Job, _advance: Advance) -> list[Part]:
 
 
 def elsewhere(job: Job, _advance: Advance) -> list[Part]:
-    return [Part("part-00000-00000.parquet", job.key, 1, 1, 1, "")]
+    return [Part("elsewhere/part-00000-00000.parquet", job.key, 1, 1, 1, "")]
 
 
 def failing(job: Job, advance: Advance) -> list[Part]:

@@ -210,8 +210,9 @@ def source_file(path: Path) -> SourceFile:
 
 def test_a_file_that_vanished_is_rejected_as_it_is_here(tmp_path: Path) -> None:
     gone = source_file(tmp_path / "in" / "gone.txt")
-    [[], made] = done([job(tmp_path / "out", files=(gone,))])
-    assert [(part.name, part.rows) for part in made][-1] == ("marker", 1)
+    [by_tasks, here] = done([job(tmp_path / "out", files=(gone,))])
+    assert not by_tasks.parts
+    assert [(part.name, part.rows) for part in here.parts][-1] == ("marker", 1)
 
 
 def test_an_input_that_only_the_driver_sees_is_no_reject(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pipeline.model.alphabet import Alphabet
 from pipeline.model.tagger import GAP, HEADS, SIGHT, Tagger, windows
 from pipeline.training.pages import Page
 from pipeline.training.spinner import Insertion, Substitution
-from pipeline.training.tagger import Trainer, block_of, gradients, train
+from pipeline.training.tagger import Trainer, _forward, block_of, gradients, train
 from pipeline.training.tools import Sources
 
 CHARS = "我们认识到问题的严重性必须提高意进步大家都很满足"
@@ -21,36 +21,36 @@ def fresh():
     rng = np.random.default_rng(0)
     ids = rng.integers(6, ALPHABET.size, (3, 40)).astype(np.uint16)
     labels = rng.integers(0, 2, (3, 40, len(HEADS))).astype(np.uint8)
-    return trainer.tagger, ids, labels
+    return trainer.network, ids, labels
 
 
 @pytest.mark.parametrize("layer", range(5))
 @pytest.mark.parametrize("field", range(4))
 def test_gradients_of_the_layers_are_those_that_differences_give(fresh, layer, field):
-    tagger, ids, labels = fresh
-    grad = gradients(tagger, ids, labels).dense[4 * layer + field]
-    weight = tagger.layers[layer][field]
+    network, ids, labels = fresh
+    grad = gradients(network, ids, labels).dense[4 * layer + field]
+    weight = network.layers[layer][field]
     at = np.unravel_index(np.abs(grad).argmax(), grad.shape)
-    assert grad[at] == pytest.approx(_difference(tagger, ids, labels, weight, at), rel=0.03)
+    assert grad[at] == pytest.approx(_difference(network, ids, labels, weight, at), rel=0.03)
 
 
 @pytest.mark.parametrize("table", range(3))
 def test_gradients_of_the_vectors_are_those_that_differences_give(fresh, table):
-    tagger, ids, labels = fresh
-    found = gradients(tagger, ids, labels)
-    vectors = (tagger.chars, tagger.before, tagger.behind)[table]
+    network, ids, labels = fresh
+    found = gradients(network, ids, labels)
+    vectors = (network.chars, network.before, network.behind)[table]
     total = np.zeros_like(vectors)
     np.add.at(total, found.slots[table], found.tables[table])
     at = np.unravel_index(np.abs(total).argmax(), total.shape)
-    assert total[at] == pytest.approx(_difference(tagger, ids, labels, vectors, at), rel=0.03)
+    assert total[at] == pytest.approx(_difference(network, ids, labels, vectors, at), rel=0.03)
 
 
-def _difference(tagger, ids, labels, weight, at, step=1e-2):
+def _difference(network, ids, labels, weight, at, step=1e-2):
     own = weight[at]
     losses = []
     for value in (own + step, own - step):
         weight[at] = value
-        losses.append(gradients(tagger, ids, labels).loss)
+        losses.append(gradients(network, ids, labels).loss)
     weight[at] = own
     return (losses[0] - losses[1]) / (2 * step)
 
@@ -80,23 +80,34 @@ def test_windows_cover_every_character_once_with_sight_on_both_sides(n):
     for start, end, low, high in found:
         assert low - start >= min(SIGHT, low)
         assert end - high >= min(SIGHT, n - high)
-        assert end - start <= model.WINDOWS[-1]
+        assert end - start <= model.WINDOW
 
 
 def test_a_long_text_is_read_as_one_window_would_read_it(fresh, monkeypatch):
-    tagger, _, _ = fresh
-    ids = np.random.default_rng(1).integers(6, ALPHABET.size, 700).astype(np.uint16)
+    network, some, _ = fresh
+    tagger = network.in_steps(some)
+    ids = np.random.default_rng(1).integers(6, ALPHABET.size, 2500).astype(np.uint16)
     cut = tagger.log_odds(ids)
-    monkeypatch.setattr(model, "WINDOWS", (700,))
-    np.testing.assert_allclose(tagger.log_odds(ids), cut, atol=1e-3)
+    monkeypatch.setattr(model, "WINDOW", 2500)
+    assert np.array_equal(tagger.log_odds(ids), cut)
     assert max(model.DILATIONS) <= GAP
 
 
-def test_what_is_saved_judges_nearly_the_same(fresh, tmp_path):
-    tagger, ids, _ = fresh
+def test_in_steps_it_says_nearly_the_same(fresh):
+    network, some, _ = fresh
+    tagger = network.in_steps(some)
+    read = tagger.log_odds(some[0])
+    meant = (_forward(network, some[:1]).last @ network.head + network.offset)[: len(read)]
+    np.testing.assert_allclose(read, meant, atol=0.15)
+    assert np.abs(read - read.mean()).max() > 1
+
+
+def test_what_is_saved_judges_the_same(fresh, tmp_path):
+    network, some, _ = fresh
+    tagger = network.in_steps(some)
     tagger.save(tmp_path / "tagger.npz")
     again = Tagger.load(tmp_path / "tagger.npz")
-    np.testing.assert_allclose(again.log_odds(ids[0]), tagger.log_odds(ids[0]), atol=0.1)
+    assert np.array_equal(again.log_odds(some[0]), tagger.log_odds(some[0]))
 
 
 def test_the_same_seed_gives_the_same_weights():
