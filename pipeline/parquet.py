@@ -16,7 +16,9 @@ from pipeline.remote import remote
 from pipeline.storage import Part, file_hash, replacing
 
 KEY = b"pipeline"  # of the footer's metadata
-LONG_TEXT = {"doc_id", "raw", "text", "restored"}  # hardly ever repeat: a dictionary costs time
+LONG_TEXT = {"doc_id", "raw", "text", "restored"}
+"""What hardly ever repeats. Only other text has a dictionary: of numbers it costs time, and a fifth
+of the size of `flags`."""
 GIANT_BYTES = 8_000_000
 """Of a row. Nobody wants to know between which two texts of that size a text stands, and to find
 it out takes six times their size: 290 MB of memory for 47 MB. So of these parts the long columns
@@ -68,7 +70,7 @@ class PartFile:
 
     def _opened(self, first: pa.Table | None) -> pq.ParquetWriter:
         if self._file is None:
-            leaves = list(_leaves(self._schema))
+            leaves = dict(_leaves(self._schema))
             short = [path for path in leaves if path not in LONG_TEXT]
             is_giant = first is not None and first.nbytes >= GIANT_BYTES * first.num_rows
             self._file = pq.ParquetWriter(
@@ -76,7 +78,7 @@ class PartFile:
                 self._schema,
                 version="2.6",
                 compression="zstd",
-                use_dictionary=short,
+                use_dictionary=[path for path in short if pa.types.is_string(leaves[path])],
                 write_statistics=short if is_giant else True,
                 write_page_index=True,
             )
@@ -111,8 +113,10 @@ def opened(path: Path) -> Iterator[pq.ParquetFile]:
         yield pq.ParquetFile(file)
 
 
-def _leaves(fields: pa.Schema | pa.StructType, prefix: str = "") -> Iterator[str]:
-    """Paths of the columns as Parquet names them: `flags.list.element.kind`."""
+def _leaves(
+    fields: pa.Schema | pa.StructType, prefix: str = ""
+) -> Iterator[tuple[str, pa.DataType]]:
+    """Paths of the columns as Parquet names them, `flags.list.element.kind`, and their types."""
     for field in fields:
         path, kind = prefix + field.name, field.type
         if pa.types.is_list(kind):
@@ -120,7 +124,7 @@ def _leaves(fields: pa.Schema | pa.StructType, prefix: str = "") -> Iterator[str
         if pa.types.is_struct(kind):
             yield from _leaves(kind, f"{path}.")
         else:
-            yield path
+            yield path, kind
 
 
 def describe(directory: Path, name: str) -> Part | None:

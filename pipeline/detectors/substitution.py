@@ -12,7 +12,8 @@ import pyarrow as pa
 
 from pipeline.config import Config
 from pipeline.model import scorer
-from pipeline.model.arrays import Floats, Ints
+from pipeline.model.arrays import Bools, Floats, Ints
+from pipeline.model.channel import MAX_LENGTH
 from pipeline.model.scorer import Found, Judged, Read, Scorer
 from pipeline.schema import EVIDENCE_FIELDS, FLAG_FIELDS, SUGGESTION_FIELDS
 from pipeline.spans import Loss
@@ -96,17 +97,29 @@ def _batches(pieces: Iterator[_Piece]) -> Iterator[list[_Piece]]:
 
 
 def _chosen(found: Found, probability: Floats, at_least: float) -> Ints:
-    """The probable sites, in order; of overlapping ones the most probable."""
+    """The probable sites, in order; of overlapping ones the most probable, then the first."""
     rows = np.flatnonzero(probability >= at_least)
-    rows = rows[np.argsort(-probability[rows], kind="stable")]
-    taken = bytearray(len(found.batch.ids))
+    waiting = rows[np.argsort(-probability[rows], kind="stable")]
+    taken = np.zeros(len(found.batch.ids), dtype=np.bool_)
     kept = []
-    starts, ends = found.sites.start[rows].tolist(), found.sites.end[rows].tolist()
-    for row, start, end in zip(rows.tolist(), starts, ends, strict=True):
-        if not any(taken[start:end]):
-            taken[start:end] = b"1" * (end - start)
-            kept.append(row)
-    return np.array(sorted(kept), dtype=np.int64)
+    while len(waiting):  # two or three rounds: all that nothing better overlaps, then what is left
+        places = _places(found, waiting)
+        rank = np.arange(len(waiting))[:, None]
+        first = np.full(len(taken), len(waiting))
+        np.minimum.at(first, places, np.broadcast_to(rank, places.shape))
+        top = (first[places] == rank).all(axis=1)
+        kept.append(waiting[top])
+        taken[places[top]] = True
+        waiting = waiting[~top]
+        waiting = waiting[~taken[_places(found, waiting)].any(axis=1)]
+    return np.sort(np.concatenate([rows[:0], *kept]))
+
+
+def _places(found: Found, rows: Ints) -> Ints:
+    """Where the characters of each site are, the last one several times in a shorter one."""
+    start, end = found.sites.start[rows], found.sites.end[rows]
+    places: Ints = np.minimum(start[:, None] + np.arange(MAX_LENGTH), end[:, None] - 1)
+    return places
 
 
 def _flags(
@@ -128,9 +141,11 @@ def _flags(
         batch[at][2][low:high]
         for at, low, high in zip(piece.tolist(), start.tolist(), end.tolist(), strict=True)
     ]
-    chance = _capped(judged.probability[rows], surface, suggestion)
-    shares = np.repeat(chance, np.diff(edges)) * found.best.share[ranked]
     best = found.best.candidate[rows]
+    length = model.channel.length[found.candidates.original[best]]
+    is_near = np.abs(end - start - length) == 1
+    chance = _capped(judged.probability[rows], is_near, surface, suggestion)
+    shares = np.repeat(chance, np.diff(edges)) * found.best.share[ranked]
     n = len(rows)
     columns = [
         _column("start", start + offset[piece]),
@@ -168,10 +183,14 @@ def _struct(fields: Sequence[pa.Field], columns: Sequence[object]) -> pa.StructA
     return pa.StructArray.from_arrays(arrays, fields=list(fields))
 
 
-def _capped(chance: Floats, surface: Sequence[str], suggestion: pa.StringArray) -> Floats:
-    """At most MOST_IF_NEGATED where the two differ by a negation alone."""
+def _capped(
+    chance: Floats, is_near: Bools, surface: Sequence[str], suggestion: pa.StringArray
+) -> Floats:
+    """At most MOST_IF_NEGATED where the two differ by a negation alone; those that are not near
+    differ by more.
+    """
     capped = chance.copy()
-    for row in np.flatnonzero(chance > MOST_IF_NEGATED).tolist():
+    for row in np.flatnonzero(is_near & (chance > MOST_IF_NEGATED)).tolist():
         if _negates(surface[row], suggestion[row].as_py()):
             capped[row] = MOST_IF_NEGATED
     return capped

@@ -9,12 +9,12 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from pipeline import lexicon
-from pipeline.model.arrays import Bools, Doubles, Ids
+from pipeline.model.arrays import Bools, Doubles, Ids, Ints
 from pipeline.model.ngrams import ORDER, NgramModel
 
 FEATURES = (
@@ -36,6 +36,7 @@ AT_ONCE = 500_000
 
 CONTEXT = ORDER - 1
 _EDGES = "\n。！？!?；;"
+_WESTERN = r"A-Za-z0-9_\-"
 
 
 class Suspect(NamedTuple):
@@ -56,13 +57,17 @@ def _patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
         for wanted in (False, True)
     )
     term = "|".join(map(re.escape, terms))
-    beside = "|".join([*map(re.escape, filler), r"(?:19|20)\d\d年?", r"[A-Za-z0-9_\-]{1,12}"])
-    return re.compile(term), re.compile(f"({term})|{beside}")
+    beside = "|".join([*map(re.escape, filler), r"(?:19|20)\d\d年?", rf"[{_WESTERN}]{{1,12}}"])
+    # What begins as none of them is passed over at one look, not at one for each of them.
+    first = "".join(sorted({re.escape(word[0]) for word in (*terms, *filler)}))
+    return re.compile(term), re.compile(rf"(?=[{first}{_WESTERN}\d])(?:({term})|{beside})")
 
 
 @cache
-def _openings() -> tuple[Bools, Bools, Mapping[str, tuple[str, ...]]]:
-    """Which code points are the first of a term, and which the second; and the terms, by both."""
+def _openings() -> tuple[Bools, Bools, Ints, Mapping[str, tuple[str, ...]]]:
+    """Which code points are the first of a term, and which the second; both as one number, in
+    order; and the terms, by both.
+    """
     terms = [term for term, kind in lexicon.entries("advertising") if kind != "filler"]
     first, second = (np.zeros(sys.maxunicode + 1, dtype=np.bool_) for _ in range(2))
     first[[ord(term[0]) for term in terms]] = True
@@ -70,7 +75,12 @@ def _openings() -> tuple[Bools, Bools, Mapping[str, tuple[str, ...]]]:
     by_two: dict[str, tuple[str, ...]] = {}
     for term in terms:
         by_two[term[:2]] = (*by_two.get(term[:2], ()), term)
-    return first, second, by_two
+    return first, second, np.sort([_pair(*map(ord, two)) for two in by_two]), by_two
+
+
+def _pair(first: Any, second: Any) -> Any:
+    """Two code points as one number."""
+    return first * (sys.maxunicode + 1) + second
 
 
 def hold_terms(texts: Sequence[str]) -> list[bool]:
@@ -109,10 +119,12 @@ def _stretches(texts: Sequence[str]) -> Iterator[tuple[list[int], list[str]]]:
 
 
 def _term_starts(text: str) -> list[int]:
-    first, second, by_two = _openings()
+    first, second, both, by_two = _openings()
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
     at = np.flatnonzero(first[codes[:-1]])
     at = at[second[codes[at + 1]]]
+    pair = _pair(codes[at].astype(np.int64), codes[at + 1])
+    at = at[both[np.minimum(np.searchsorted(both, pair), len(both) - 1)] == pair]
     return [i for i in at.tolist() if text.startswith(by_two.get(text[i : i + 2], ()), i)]
 
 

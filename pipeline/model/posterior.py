@@ -24,11 +24,10 @@ ANY = N_FAMILIES
 """The family that knows every pair."""
 
 CELLS = [(rate, family) for family in range(N_FAMILIES + 1) for rate in RATES]
+_RATES = np.array(RATES)
 
 MOST = 6.0
 """Nats that one site may say about its document: more is never certain enough on strange text."""
-
-_SITES_AT_ONCE = 1 << 11
 
 
 class Posterior(NamedTuple):
@@ -50,25 +49,38 @@ def infer(
     ``evidence`` is the log likelihood ratio of each site, substituted against not, nats. Only
     ``counted`` sites speak for their document: of overlapping ones, one. ``log_prior`` belongs to
     CELLS, and last to clean; shape ``(len(CELLS) + 1,)``.
+
+    A site says one thing to the tools of one rate that know its pair, and another to those that do
+    not. So it is rates that are counted with, and families only added up.
     """
-    total = np.zeros((n, len(CELLS) + 1))
-    for rows in _chunks(len(document)):
-        terms = _terms(family[rows], evidence[rows]) * counted[rows, None]
-        here, first = np.unique(document[rows], return_index=True)
-        total[here, :-1] += np.add.reduceat(terms, first, dtype=np.float64)
-    joint = total + log_prior
-    prior = np.zeros(len(document), dtype=np.float32)
+    member = _member(family)
+    within, without = (_says(evidence, rate) for rate in (_RATES, _RATES * OUTSIDE))
+    first = np.searchsorted(document, np.arange(n + 1))
+    total = np.zeros((n, N_FAMILIES + 1, len(RATES)))
+    logs = [np.log(says) * counted[:, None] for says in (within, without)]
+    for one in np.flatnonzero(np.diff(first)).tolist():
+        rows = slice(first[one], first[one + 1])
+        total[one] = member[rows].T @ (logs[0][rows] - logs[1][rows]) + logs[1][rows].sum(axis=0)
+    joint = np.concatenate([total.reshape(n, -1), np.zeros((n, 1))], axis=1) + log_prior
+
     level = joint.max(axis=1, keepdims=True)
-    near = (joint - level).astype(np.float32)
-    for rows in _chunks(len(document)):
-        terms = _terms(family[rows], evidence[rows]) * counted[rows, None]
-        others = near[document[rows]]
-        others[:, :-1] -= terms
-        weight = np.exp(others - others.max(axis=1, keepdims=True))
-        chance = (weight[:, :-1] * _chances(family[rows])).sum(axis=1) / weight.sum(axis=1)
-        prior[rows] = np.log(chance + 1e-9) - np.log1p(-np.minimum(chance, 0.999))
+    mass = np.exp(joint - level)
+    of_cells = mass[:, :-1].reshape(total.shape)
+    known, unknown = np.empty_like(within), np.empty_like(within)
+    for one in np.flatnonzero(np.diff(first)).tolist():
+        rows = slice(first[one], first[one + 1])
+        known[rows] = member[rows] @ of_cells[one]
+        unknown[rows] = of_cells[one].sum(axis=0) - known[rows]
+    # What the others say is what all say without what the site itself has said.
+    mute = ~counted[:, None]
+    known /= np.where(mute, 1.0, within)
+    unknown = np.maximum(unknown, 0.0) / np.where(mute, 1.0, without)
+    likely = known @ _RATES + unknown @ (_RATES * OUTSIDE)
+    whole = (known + unknown).sum(axis=1) + mass[document, -1]
+    chance = likely / whole
+    prior = np.log(chance + 1e-9) - np.log1p(-np.minimum(chance, 0.999))
     spun = np.logaddexp.reduce(joint[:, :-1], axis=1) - joint[:, -1]
-    return Posterior(prior, spun, _normalised(joint))
+    return Posterior(prior.astype(np.float32), spun, _normalised(joint))
 
 
 def fitted(found: list[tuple[Ints, Flags, Floats, Bools, int]], rounds: int = 6) -> Doubles:
@@ -83,33 +95,19 @@ def fitted(found: list[tuple[Ints, Flags, Floats, Bools, int]], rounds: int = 6)
     return log_prior
 
 
-def _chunks(n: int) -> list[slice]:
-    return [slice(i, min(n, i + _SITES_AT_ONCE)) for i in range(0, n, _SITES_AT_ONCE)]
-
-
-def _chances(family: Flags) -> Floats:
-    """Rate at which each site is substituted by the tool of each cell; ``(sites, cells)``."""
-    rates = np.array([rate for rate, _ in CELLS], dtype=np.float32)
-    return np.where(_member(family), rates, rates * np.float32(OUTSIDE))
-
-
-def _member(family: Flags) -> Bools:
-    """Whether the site's pair belongs to the cell's family; ``(sites, cells)``."""
+def _member(family: Flags) -> Doubles:
+    """1 where the site's pair belongs to the family, ANY last; ``(sites, N_FAMILIES + 1)``."""
     bits = np.arange(N_FAMILIES, dtype=np.uint16)
-    member = np.ones((len(family), N_FAMILIES + 1), dtype=np.bool_)
+    member = np.ones((len(family), N_FAMILIES + 1))
     member[:, :N_FAMILIES] = (family[:, None] >> bits) & np.uint16(1)
-    return np.repeat(member, len(RATES), axis=1)
+    return member
 
 
-def _terms(family: Flags, evidence: Floats) -> Floats:
-    """Log of what each site says for each cell, against clean: of each rate there are but two."""
-    rates = np.array(RATES, dtype=np.float32)
-    ratio = np.expm1(np.clip(evidence, -MOST, MOST))[:, None]
-    within, without = (
-        np.tile(np.log1p(share * rates * ratio), N_FAMILIES + 1)
-        for share in (np.float32(1), np.float32(OUTSIDE))
-    )
-    return np.where(_member(family), within, without)
+def _says(evidence: Floats, rates: Doubles) -> Doubles:
+    """How much likelier each site is at each of the rates than on a clean page."""
+    ratio = np.expm1(np.clip(evidence, -MOST, MOST).astype(np.float64))
+    said: Doubles = 1 + ratio[:, None] * rates
+    return said
 
 
 def _normalised(log_weights: Doubles) -> Doubles:

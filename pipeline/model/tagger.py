@@ -150,7 +150,9 @@ class Tagger(NamedTuple):
     def load(cls, path: Path) -> "Tagger":
         with np.load(path) as arrays:
             return cls.of(
-                *(_fields(Vectors, arrays, name) for name in ("chars", "before", "behind")),
+                _fields(Vectors, arrays, "chars"),
+                _fields(Vectors, arrays, "before"),
+                _fields(Vectors, arrays, "behind"),
                 tuple(_fields(Layer, arrays, f"layer{i}") for i in range(len(DILATIONS))),
                 _fields(Head, arrays, "head"),
             )
@@ -172,7 +174,7 @@ def _compiled(
     chars: Vectors, before: Vectors, behind: Vectors, layers: Sequence[Layer], head: Head
 ) -> native.Held:
     held = [_compiled_layer(*of) for of in zip(layers, DILATIONS, strict=True)]
-    rows = (native.Layer * len(held))(*(of.struct for of in held))
+    rows = (native.Layer * len(held))(*(of.struct for of in held))  # type: ignore[misc]
     fields = {
         "chars": chars.steps,
         "chars_size": chars.size,

@@ -103,24 +103,26 @@ class Network(NamedTuple):
         """
         done = _forward(self, ids)
         layers = tuple(
-            _layer_in_steps(layer, _range(view[:, WIDTH : 2 * WIDTH]), _range(hidden))
+            _layer_in_steps(layer, view[:, WIDTH : 2 * WIDTH], hidden)
             for layer, view, hidden in zip(self.layers, done.views, done.hiddens, strict=True)
         )
-        tables = (_vectors(table) for table in (self.chars, self.before, self.behind))
-        per_last = MOST_LAST / _range(done.last)
+        per_last = _per(MOST_LAST, done.last)
         weights, size = _columns(self.head / per_last[:, None], MOST_LAST)
         head = Head(per_last, weights.astype(np.int16), size, self.offset)
-        return Tagger.of(*tables, layers, head)
+        return Tagger.of(
+            _vectors(self.chars), _vectors(self.before), _vectors(self.behind), layers, head
+        )
 
 
-def _range(columns: Floats) -> Floats:
-    """The largest value that each column should have room for."""
-    return np.maximum(np.abs(columns).max(axis=0) * np.float32(ROOM), np.float32(LEAST))
+def _per(most: int, columns: Floats) -> Floats:
+    """Steps in one of each column, if the ``most`` of them have room for the largest value."""
+    largest = np.abs(columns).max(axis=0) * np.float32(ROOM)
+    return np.asarray(np.float32(most) / np.maximum(largest, np.float32(LEAST)))
 
 
 def _layer_in_steps(layer: Layer, x: Floats, hidden: Floats) -> shipped.Layer:
-    """Given the ranges of what its products read."""
-    per_x, per_hidden = MOST_SIGNED / x, MOST_HIDDEN / hidden
+    """With steps for what its products have read."""
+    per_x, per_hidden = _per(MOST_SIGNED, x), _per(MOST_HIDDEN, hidden)
     wide, wide_size = _columns(layer.wide / np.tile(per_x, 3)[:, None], MOST_WEIGHT)
     narrow, narrow_size = _columns(layer.narrow / per_hidden[:, None], MOST_WEIGHT)
     return shipped.Layer(

@@ -1,11 +1,16 @@
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.config import Config
 from pipeline.detectors import substitution
 from pipeline.detectors.substitution import PIECE_CHARS, detect
+from pipeline.model.channel import MAX_LENGTH
 
 SEED = json.loads((Path(__file__).parents[1] / "cases/flag/seed.jsonl").read_text("utf-8"))["text"]
 
@@ -36,6 +41,28 @@ def test_counts_in_the_evidence_are_those_of_the_document(verdict):
         if len(flag.surface) > 1 and SEED.count(flag.surface) == 1:
             assert flag.evidence.surface_count == 1
         assert flag.evidence.suggestion_count == SEED.count(flag.suggestion)
+
+
+SITES = st.lists(
+    st.tuples(st.integers(0, 30), st.integers(1, MAX_LENGTH), st.sampled_from([0.1, 0.4, 0.5, 0.9]))
+)
+
+
+@given(SITES)
+def test_of_overlapping_sites_the_likeliest_is_chosen_then_the_first(sites):
+    sites = sorted(sites)
+    start, length, chance = (np.array([site[i] for site in sites]) for i in range(3))
+    found = SimpleNamespace(
+        sites=SimpleNamespace(start=start.astype(int), end=(start + length).astype(int)),
+        batch=SimpleNamespace(ids=np.zeros(40)),
+    )
+    kept, taken = [], set()
+    for row in sorted(range(len(sites)), key=lambda row: -chance[row]):
+        place = set(range(start[row], start[row] + length[row]))
+        if chance[row] >= 0.4 and not place & taken:
+            kept.append(row)
+            taken |= place
+    assert substitution._chosen(found, chance, 0.4).tolist() == sorted(kept)
 
 
 def test_no_flag_is_below_the_threshold():
