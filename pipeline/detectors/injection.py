@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.config import Config
+from pipeline.detectors.pieces import moved, pieces
 from pipeline.model import scorer
 from pipeline.model.insertions import FEATURES, Suspect, hold_terms, suspects
 from pipeline.model.odds import probability
@@ -28,6 +29,14 @@ def detect(texts: Sequence[str], config: Config) -> Verdicts:
 
 
 def _flags(text: str, model: Scorer, at_least: float) -> list[Flag]:
+    return [
+        moved(flag, start)
+        for start, piece in pieces(text)
+        for flag in _of_piece(piece, model, at_least)
+    ]
+
+
+def _of_piece(text: str, model: Scorer, at_least: float) -> list[Flag]:
     found = suspects(text, model.ngrams.alphabet.ids(text), model.ngrams)
     flags = [_flag(text, one, float(probability(one.evidence @ model.inserted))) for one in found]
     return [flag for flag in flags if flag.probability >= at_least]

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.config import Config
+from pipeline.detectors.pieces import pieces
 from pipeline.model import scorer
 from pipeline.model.arrays import Bools, Floats, Ints
 from pipeline.model.channel import MAX_LENGTH
@@ -20,10 +21,6 @@ from pipeline.spans import Loss
 from pipeline.verdicts import FLAG, Verdicts, in_lists
 
 NAME = "substitution"
-
-PIECE_CHARS = 20_000
-"""A longer document is judged in pieces, so that memory is bounded. Evidence inside a document is
-rich long before this: ten sites suffice, and 20,000 characters of spun text have a thousand."""
 
 BATCH_CHARS = 200_000
 """Characters judged at once: enough for numpy to pay, and arrays of some 300 MB if all is spun."""
@@ -51,7 +48,8 @@ def judge_with(model: Scorer, texts: Sequence[str], config: Config) -> Verdicts:
     documents: list[Ints] = []
     odds: list[list[tuple[float, int]]] = [[] for _ in texts]
     loss = [Loss(0, 0)] * len(texts)
-    for batch in _batches(_pieces(texts)):
+    every = ((number, *piece) for number, text in enumerate(texts) for piece in pieces(text))
+    for batch in _batches(every):
         judged = model.judge([text for _, _, text in batch])
         for (number, _, text), spun, cost in zip(batch, judged.spun, judged.loss, strict=True):
             odds[number].append((float(spun), len(text)))
@@ -60,27 +58,14 @@ def judge_with(model: Scorer, texts: Sequence[str], config: Config) -> Verdicts:
             found, document = _flags(model, judged, judged.read, batch, config.keep_probability)
             flags.append(found)
             documents.append(document)
-    every = np.concatenate(documents) if documents else np.zeros(0, dtype=np.int64)
-    lists = in_lists(pa.concat_arrays(flags), every, len(texts))
+    owner = np.concatenate(documents) if documents else np.zeros(0, dtype=np.int64)
+    lists = in_lists(pa.concat_arrays(flags), owner, len(texts))
     return Verdicts(lists, [_whole(parts) for parts in odds], loss)
 
 
 def _whole(parts: list[tuple[float, int]]) -> float:
     """Of a document judged in pieces, the mean log odds by length: a tool spins all of a page."""
     return sum(odds * (n + 1) for odds, n in parts) / sum(n + 1 for _, n in parts)
-
-
-def _pieces(texts: Sequence[str]) -> Iterator[_Piece]:
-    """Cut at a line's or a sentence's end where there is one."""
-    for number, text in enumerate(texts):
-        start = 0
-        while len(text) - start > PIECE_CHARS:
-            window = text[start + PIECE_CHARS // 2 : start + PIECE_CHARS]
-            cut = max(window.rfind("\n"), window.rfind("。")) + 1
-            end = start + (PIECE_CHARS // 2 + cut if cut else PIECE_CHARS)
-            yield number, start, text[start:end]
-            start = end
-        yield number, start, text[start:]
 
 
 def _batches(pieces: Iterator[_Piece]) -> Iterator[list[_Piece]]:

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.config import Config
+from pipeline.detectors.pieces import moved, pieces
 from pipeline.hanzi import HAN_CLASS, HAN_RANGES
 from pipeline.lexicon import table
 from pipeline.model.odds import probability
@@ -172,6 +173,14 @@ def detect(texts: Sequence[str], config: Config) -> Verdicts:
 
 
 def _flags(text: str, at_least: float) -> list[Flag]:
+    if not characters().search(text):
+        return []
+    return [
+        moved(flag, start) for start, piece in pieces(text) for flag in _of_piece(piece, at_least)
+    ]
+
+
+def _of_piece(text: str, at_least: float) -> list[Flag]:
     if not characters().search(text):
         return []
     shape = shape_of(text)

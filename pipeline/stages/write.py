@@ -93,7 +93,8 @@ class _Texts:
             last = len(self._used) if at + STRETCH >= len(self._bytes) else int(bounds[-1])
             text = self._used[int(bounds[0]) : last].tobytes().decode()
             points = np.frombuffer(text.encode("utf-32-le"), np.uint32)
-            of = np.searchsorted(ends, np.arange(at, at + len(points)), side="right")
+            here = np.diff(np.append(0, np.clip(ends - at, 0, len(points))))
+            of = np.repeat(np.arange(len(ends)), here)
             counts += np.bincount(of * 4 + classes()[points], minlength=len(counts))
         return counts.reshape(-1, 4)
 

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.config import Config
-from pipeline.detectors import substitution
-from pipeline.detectors.substitution import PIECE_CHARS, detect
+from pipeline.detectors import pieces, substitution
+from pipeline.detectors.pieces import PIECE_CHARS
+from pipeline.detectors.substitution import detect
 from pipeline.model.channel import MAX_LENGTH
 
 SEED = json.loads((Path(__file__).parents[1] / "cases/flag/seed.jsonl").read_text("utf-8"))["text"]
@@ -79,7 +80,7 @@ def test_a_text_is_judged_alike_alone_and_in_company(verdict):
 
 
 def test_a_long_document_is_judged_in_pieces_with_exact_offsets(monkeypatch):
-    monkeypatch.setattr(substitution, "PIECE_CHARS", 1500)
+    monkeypatch.setattr(pieces, "PIECE_CHARS", 1500)
     monkeypatch.setattr(substitution, "BATCH_CHARS", 4000)
     text = SEED * 5
     verdict = detect([text], Config())[0]

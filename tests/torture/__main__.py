@@ -94,7 +94,7 @@ class Torture:
         left = processes.orphans(process.pid)
         wrong += looking.at_any_moment(self._output, allowed, whole=whole)
         wrong += [f"process {pid} lives on" for pid in left]
-        outcome, complaint = self._outcome(kind, status, hit)
+        outcome, complaint = self._outcome(kind, status, stage, hit)
         wrong += complaint
         if hit:
             self.kills[kind] += 1
@@ -146,7 +146,9 @@ class Torture:
     def _count(self) -> int:
         return sum(1 for _ in self._output.rglob("part-*.parquet"))
 
-    def _outcome(self, kind: str, status: int | None, hit: bool) -> tuple[str, list[str]]:
+    def _outcome(
+        self, kind: str, status: int | None, stage: str, hit: bool
+    ) -> tuple[str, list[str]]:
         """What came of it, in a word, and what is wrong with that."""
         said = self._errors.read_text(errors="replace").splitlines()
         last = said[-1] if said else ""
@@ -156,7 +158,9 @@ class Torture:
             return "finished", [] if status == 0 else [f"status {status}: {last}"]
         if kind in ("main", "group"):
             return "killed", [] if status == -9 else [f"status {status}: {last}"]
-        if status in (-2, -15, -1) or (last == "KeyboardInterrupt" and len(said) > 1):
+        if stage == "start" and (
+            status in (-2, -15, -1) or (last == "KeyboardInterrupt" and len(said) > 1)
+        ):
             return "before it listened", []
         wrong = ["a traceback"] if any("Traceback" in line for line in said) else []
         expected = "run again to go on from here" if kind == "worker" else STOPPED
