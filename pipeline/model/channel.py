@@ -24,6 +24,8 @@ N_FAMILIES = 16
 
 N_LISTS = 12
 """The first so many bits are word lists of real spinners, or pairs seen on real pages."""
+LEARNED = 10
+"""The bit of pairs that a corpus has taught (`learning`)."""
 EMBEDDING, RELATED = 12, 13
 """The bits of pairs that are near in an embedding, and of synonyms and antonyms."""
 
@@ -154,6 +156,40 @@ class Channel:
             _frequencies(model, terms),
         )
 
+    def taught(self, model: NgramModel, learned: Mapping[tuple[str, str], float]) -> "Channel":
+        """The channel that knows more: ``{(original, surface): log prior}`` of pairs as of a list.
+
+        What was known of a pair is kept: the prior of one that is known is that of both together.
+        Pairs with a character outside of the alphabet, or longer than MAX_LENGTH, are left out.
+        """
+        new = Channel.of_pairs(
+            model, {pair: Pair(prior, 1 << LEARNED) for pair, prior in learned.items()}
+        )
+        terms = sorted({*self.terms, *new.terms})
+        number = {term: at for at, term in enumerate(terms)}
+        columns = []
+        for one in (self, new):
+            of = np.array([number[term] for term in one.terms], dtype=np.int64)
+            surface = np.repeat(of, np.diff(one.pair_start))
+            columns.append(
+                (surface, of[one.original], one.log_prior, one.family, one.log_backoff)
+            )
+        surface, original, log_prior, family, log_backoff = map(
+            np.concatenate, zip(*columns, strict=True)
+        )
+        order = np.lexsort((original, surface))
+        key = (surface * len(terms) + original)[order]
+        first = np.flatnonzero(np.append(True, key[1:] != key[:-1])[: len(key)])
+        return Channel.of_arrays(
+            model,
+            terms,
+            surface[order][first],
+            original[order][first],
+            np.logaddexp.reduceat(log_prior[order], first),
+            np.bitwise_or.reduceat(family[order], first),
+            np.maximum.reduceat(log_backoff[order], first),
+        )
+
     def restricted(self, kept: Bools) -> "Channel":
         """The channel of some of the pairs: those whose entry in ``kept`` is true."""
         return self._with(kept, self.log_prior, self.family)
@@ -165,7 +201,7 @@ class Channel:
         return self._with(log_prior > NOBODY, log_prior, family)
 
     def _with(self, kept: Bools, log_prior: Floats, family: Flags) -> "Channel":
-        surface = np.repeat(np.arange(len(self.terms)), np.diff(self.pair_start))[kept]
+        surface = self.surface[kept]
         used = np.zeros(len(self.terms), dtype=np.bool_)
         used[surface] = True
         used[self.original[kept]] = True
@@ -182,10 +218,26 @@ class Channel:
             self.frequency[used],
         )
 
+    @property
+    def surface(self) -> Ints:
+        """Term of each pair's surface."""
+        return np.repeat(np.arange(len(self.terms)), np.diff(self.pair_start))
+
     def pairs(self) -> list[tuple[str, str]]:
         """(original, surface) of every pair, in order."""
-        surface = np.repeat(np.arange(len(self.terms)), np.diff(self.pair_start))
-        return [(self.terms[o], self.terms[s]) for o, s in zip(self.original, surface, strict=True)]
+        return self.pairs_at(np.arange(len(self.original)))
+
+    def pairs_at(self, rows: Ints) -> list[tuple[str, str]]:
+        """(original, surface) of some pairs."""
+        surface = np.searchsorted(self.pair_start, rows, side="right") - 1
+        return [
+            (self.terms[o], self.terms[s])
+            for o, s in zip(self.original[rows].tolist(), surface.tolist(), strict=True)
+        ]
+
+    @cached_property
+    def listed_pairs(self) -> frozenset[tuple[str, str]]:
+        return frozenset(self.pairs_at(np.flatnonzero(self.is_listed)))
 
     def _index(self) -> None:
         keys = np.zeros(len(self.terms), dtype=np.uint64)
