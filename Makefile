@@ -101,7 +101,7 @@ help:  ## this list
 
 # Without a compiler what is left is no library, and numpy does it all: the same results, later.
 $(KERNELS): pipeline/model/kernels.c
-	@$(CC) -O3 -std=c99 -ffp-contract=off -fPIC -shared -o $@ $< || { : > $@; echo "no C compiler: flagging will take twice as long" >&2; }
+	@$(CC) -O3 -std=c99 -ffp-contract=off -fPIC -shared -o $@ $< || { : > $@; echo "no C compiler: flagging will take two to four times as long" >&2; }
 
 $(READY): requirements.txt | .venv/bin/python $(KERNELS)
 	@echo "setting up .venv" >&2 && $(PY) -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements.txt && touch $@
