@@ -1,7 +1,7 @@
 """What suspected pages say of every pair that the channel tries, summed up over all of them.
 
-One page proves little: that 进步 stands where 提高 would fit better happens to good writers. That it
-does so on twenty pages of which everything else is odd, and far oftener than elsewhere, does not.
+One page proves little: that 进步 stands where 提高 would fit better happens to good writers. That
+it does so on twenty pages where all else is odd, and far oftener than elsewhere, does not.
 """
 
 from collections.abc import Iterator, Sequence
@@ -45,6 +45,8 @@ class Evidence(NamedTuple):
     """In which one site or more is at SUPPORT."""
     gain: Doubles
     """Nats that the language model gains by the original, on average over `settled`."""
+    read: int
+    """Texts."""
 
 
 def counted(channel: Channel, scorer: Scorer, texts: Sequence[str]) -> Counts:
@@ -68,21 +70,23 @@ class Sites(NamedTuple):
     document: Ints
 
 
-def weighed(channel: Channel, found: Sites) -> Evidence:
-    """What the sites of all texts say together."""
+def weighed(channel: Channel, found: Sites, texts: int) -> Evidence:
+    """What the sites of so many texts say together."""
     n = len(channel.original)
     chance = found.p * found.share
     settled = _settled(found, channel)
     strong = chance >= SUPPORT
     held = np.unique(found.document[strong] * n + found.pair[strong])
-    total = np.bincount(found.pair, settled, n)
+    total = np.asarray(np.bincount(found.pair, settled, n), dtype=np.float64)
     gain = np.bincount(found.pair, settled * found.gain, n)
+    expected = np.asarray(np.bincount(found.pair, chance, n), dtype=np.float64)
     return Evidence(
-        np.bincount(found.pair, chance, n),
+        expected,
         total,
         np.bincount(found.pair, minlength=n),
         np.bincount(held % n, minlength=n),
         gain / np.maximum(total, 1e-9),
+        texts,
     )
 
 

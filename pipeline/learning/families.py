@@ -52,8 +52,8 @@ def families(documents: Sequence[Choices]) -> list[Family]:
 
 
 class _General:
-    """What one would expect of a tool nobody knows: for each original, any of the surfaces that were
-    seen, or another, as likely as the next.
+    """What one would expect of a tool nobody knows: for each original, any of the surfaces that
+    were seen, or another, as likely as the next.
     """
 
     def __init__(self, documents: Sequence[Choices]) -> None:

@@ -1,4 +1,4 @@
-"""Nothing is learned that raises false flags: what the taught model flags on clean pages decides."""
+"""Nothing is learned that raises false flags: what is flagged on clean pages decides."""
 
 from collections import Counter
 from collections.abc import Sequence, Set
@@ -9,7 +9,7 @@ from pipeline.detectors.substitution import judge_with
 from pipeline.learning.evidence import batches
 from pipeline.model.scorer import Scorer
 
-MOST_SUSPECT = 0.0
+MOST_SUSPECT = -2.0
 """Log odds of being spun up to which a page counts as clean, by the model that judges it: what the
 taught one finds spun, and the untaught did not, is what it was taught for."""
 
@@ -56,4 +56,3 @@ def guilty(before: Flags, after: Flags, learned: Set[tuple[str, str]]) -> set[tu
         found.add(pair)
         surplus -= n
     return found
-

@@ -167,28 +167,22 @@ class Channel:
         )
         terms = sorted({*self.terms, *new.terms})
         number = {term: at for at, term in enumerate(terms)}
-        columns = []
-        for one in (self, new):
-            of = np.array([number[term] for term in one.terms], dtype=np.int64)
-            surface = np.repeat(of, np.diff(one.pair_start))
-            columns.append(
-                (surface, of[one.original], one.log_prior, one.family, one.log_backoff)
-            )
-        surface, original, log_prior, family, log_backoff = map(
-            np.concatenate, zip(*columns, strict=True)
-        )
-        order = np.lexsort((original, surface))
-        key = (surface * len(terms) + original)[order]
-        first = np.flatnonzero(np.append(True, key[1:] != key[:-1])[: len(key)])
-        return Channel.of_arrays(
-            model,
-            terms,
-            surface[order][first],
-            original[order][first],
-            np.logaddexp.reduceat(log_prior[order], first),
-            np.bitwise_or.reduceat(family[order], first),
-            np.maximum.reduceat(log_backoff[order], first),
-        )
+        columns = [
+            (of[one.surface], of[one.original], one.log_prior, one.family, one.log_backoff)
+            for one in (self, new)
+            for of in [np.array([number[term] for term in one.terms], dtype=np.int64)]
+        ]
+        return Channel.of_arrays(model, terms, *_merged(*columns))
+
+    def trying(
+        self, model: NgramModel, original: Ints, surface: Ints, log_prior: Floats
+    ) -> "Channel":
+        """The channel with more pairs of its own terms, of which no list knows anything."""
+        nothing = np.zeros(len(original), dtype=self.family.dtype)
+        nobody = np.full(len(original), NOBODY, dtype=np.float32)
+        own = (self.surface, self.original, self.log_prior, self.family, self.log_backoff)
+        more = (surface, original, log_prior.astype(np.float32), nothing, nobody)
+        return Channel.of_arrays(model, self.terms, *_merged(own, more))
 
     def restricted(self, kept: Bools) -> "Channel":
         """The channel of some of the pairs: those whose entry in ``kept`` is true."""
@@ -335,8 +329,34 @@ class Channel:
             )
 
 
+_Pairs = tuple[Ints, Ints, Floats, Flags, Floats]
+"""Surface and original, terms; log prior, family, log prior of the back-off."""
+
+
+def _merged(one: _Pairs, other: _Pairs) -> _Pairs:
+    """Pairs of both, sorted; those that both have, once."""
+    surface = np.concatenate([one[0], other[0]])
+    original = np.concatenate([one[1], other[1]])
+    log_prior = np.concatenate([one[2], other[2]])
+    family = np.concatenate([one[3], other[3]])
+    log_backoff = np.concatenate([one[4], other[4]])
+    order = np.lexsort((original, surface))
+    surface, original = surface[order], original[order]
+    is_new = (surface[1:] != surface[:-1]) | (original[1:] != original[:-1])
+    first = np.flatnonzero(np.append(True, is_new)[: len(surface)])
+    return (
+        surface[first],
+        original[first],
+        np.logaddexp.reduceat(log_prior[order], first),
+        np.bitwise_or.reduceat(family[order], first),
+        np.maximum.reduceat(log_backoff[order], first),
+    )
+
+
 def _frequencies(model: NgramModel, terms: list[str]) -> Floats:
     """Log probability of each term out of any context."""
+    if not terms:
+        return np.zeros(0, dtype=np.float32)
     rows = np.stack([np.pad(model.alphabet.ids(t), (1, MAX_LENGTH - len(t))) for t in terms])
     rows[:, 0] = UNKNOWN
     scores = model.log_probs(rows)
