@@ -19,6 +19,8 @@ from tests.torture import inputs, looking, processes
 
 Log = Callable[[dict[str, Any]], None]
 STARTS = ("empty", "deleted from", "older")
+LISTENS = 0.5
+"""Seconds after which a process must answer signals with a line; before, the system answers them."""
 STOPPED = "stopped; the same command goes on from here"
 
 
@@ -94,7 +96,7 @@ class Torture:
         left = processes.orphans(process.pid)
         wrong += looking.at_any_moment(self._output, allowed, whole=whole)
         wrong += [f"process {pid} lives on" for pid in left]
-        outcome, complaint = self._outcome(kind, status, stage, hit)
+        outcome, complaint = self._outcome(kind, status, hit, is_new=after < LISTENS)
         wrong += complaint
         if hit:
             self.kills[kind] += 1
@@ -147,7 +149,7 @@ class Torture:
         return sum(1 for _ in self._output.rglob("part-*.parquet"))
 
     def _outcome(
-        self, kind: str, status: int | None, stage: str, hit: bool
+        self, kind: str, status: int | None, hit: bool, *, is_new: bool
     ) -> tuple[str, list[str]]:
         """What came of it, in a word, and what is wrong with that."""
         said = self._errors.read_text(errors="replace").splitlines()
@@ -158,9 +160,7 @@ class Torture:
             return "finished", [] if status == 0 else [f"status {status}: {last}"]
         if kind in ("main", "group"):
             return "killed", [] if status == -9 else [f"status {status}: {last}"]
-        if stage == "start" and (
-            status in (-2, -15, -1) or (last == "KeyboardInterrupt" and len(said) > 1)
-        ):
+        if is_new and (status in (-2, -15, -1) or (last == "KeyboardInterrupt" and len(said) > 1)):
             return "before it listened", []
         wrong = ["a traceback"] if any("Traceback" in line for line in said) else []
         expected = "run again to go on from here" if kind == "worker" else STOPPED
