@@ -20,7 +20,7 @@ from tests.torture import inputs, looking, processes
 Log = Callable[[dict[str, Any]], None]
 STARTS = ("empty", "deleted from", "older")
 LISTENS = 0.5
-"""Seconds after which a process must answer signals with a line; before, the system answers them."""
+"""Seconds after which a process must answer a signal with a line; before, the system does."""
 STOPPED = "stopped; the same command goes on from here"
 
 
