@@ -85,7 +85,7 @@ class Torture:
         # Of an input that somebody has deleted from, a single stage rightly makes nothing.
         whole = start != "deleted from"
         arguments = self._command() if whole else ["run", "in", "out"]
-        self._left_before = self._temporaries()
+        self._left_before = self._found("*.tmp")
         started = time.monotonic()
         process = self._start(arguments, workers)
         self._sleep(process, started)
@@ -147,15 +147,15 @@ class Torture:
             time.sleep(0.01)
         time.sleep(rng.random() * 0.05)
 
-    def _temporaries(self) -> set[Path]:
+    def _found(self, pattern: str) -> set[Path]:
         while True:
             try:
-                return set(self._output.rglob("*.tmp"))
-            except FileNotFoundError:  # a worker whose parent was killed may have a moment to live
+                return set(self._output.rglob(pattern))
+            except FileNotFoundError:  # somebody removes a folder while we look
                 continue
 
     def _count(self) -> int:
-        return sum(1 for _ in self._output.rglob("part-*.parquet"))
+        return len(self._found("part-*.parquet"))
 
     def _outcome(
         self, kind: str, status: int | None, hit: bool, *, is_new: bool
@@ -176,7 +176,7 @@ class Torture:
         if status != 1 or not last.endswith(expected):
             wrong.append(f"status {status}: {last}")
         # One that is stopped before it has tidied up leaves what an earlier one has left, killed.
-        if not self._temporaries() <= self._left_before:
+        if not self._found("*.tmp") <= self._left_before:
             wrong.append("temporary files are left")
         return "one line", wrong
 
