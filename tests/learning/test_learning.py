@@ -1,11 +1,14 @@
 """The whole lesson: pages by a tool whose list the model has forgotten, among others."""
 
+import json
 import random
 from collections import Counter
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
+from pipeline.__main__ import main
 from pipeline.config import SHIPPED_MODEL, Config
 from pipeline.detectors.substitution import judge_with
 from pipeline.learning import guard, learn, output
@@ -38,7 +41,7 @@ def lesson(forgetful):
 def test_what_is_learned_is_what_the_tool_writes(lesson):
     right = {pair for pair in lesson.pairs if LINES.get(pair[0]) == pair[1]}
     assert len(right) >= len(LINES) // 3
-    assert len(right) >= 0.8 * len(lesson.pairs)
+    assert len(right) >= 0.7 * len(lesson.pairs)
     assert all(one.confidence >= 0.8 and one.documents >= 2 for one in lesson.pairs.values())
 
 
@@ -110,3 +113,23 @@ def test_a_rise_is_what_numbers_leave_no_doubt_of():
     assert rise[1] > 0.9
     assert rise[2] < -1
     assert rise[0] == rise[3] == 0
+
+
+def test_the_command_learns_from_finished_tables_and_a_run_can_use_it(tmp_path, capsys):
+    lines = [json.dumps({"text": one.text}, ensure_ascii=False) for one in documents()]
+    (tmp_path / "in.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    out = str(tmp_path / "out")
+    assert main(["learn", out]) == 2
+    assert "holds no finished tables" in capsys.readouterr().err
+    assert main(["run", str(tmp_path / "in.jsonl"), out, "--workers", "1"]) == 0
+    assert main(["learn", out]) == 0
+    learned = tmp_path / "out" / "learned"
+    assert f"--model {learned / 'model'}` uses them" in capsys.readouterr().out
+    pairs = pq.read_table(learned / "pairs.parquet").to_pylist()
+    assert all(not row["kept"] or row["examples"] for row in pairs)
+    card = json.loads((learned / "model" / "card.json").read_text(encoding="utf-8"))
+    assert card["learned_from"]["pairs"] == sum(row["kept"] for row in pairs)
+    text = tmp_path / "one.txt"
+    text.write_text(documents()[-1].text, encoding="utf-8")
+    again = ["run", str(text), str(tmp_path / "again"), "--model", str(learned / "model")]
+    assert main([*again, "--workers", "1"]) == 0
