@@ -389,6 +389,26 @@ def _train(args: argparse.Namespace) -> None:
     print(f"{args.target}: a model; `--model` uses it")
 
 
+# --- learn
+
+
+def _learn_arguments(parser: argparse.ArgumentParser) -> None:
+    _report_arguments(parser)
+    parser.add_argument(
+        "--model", metavar="DIR", default=Config().model, help="what knows more then"
+    )
+
+
+def _learn(args: argparse.Namespace) -> None:
+    from pipeline.learning.command import learn_from
+    from pipeline.remote import place
+
+    leave_pandas_out()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
+    target, lesson = learn_from(place(args.output), Path(args.model))
+    print(f"{target}: {len(lesson.pairs):,} pairs learned; `--model {target / 'model'}` uses them")
+
+
 # --- evaluate
 
 
@@ -455,6 +475,9 @@ COMMANDS: Mapping[str, Command] = {
     "evaluate": Command("measure a model on text it has not seen", _evaluate_arguments, _evaluate),
     "bench": Command("measure the speed of every stage", _bench_arguments, _bench),
     "report": Command("write a page about a finished run", _report_arguments, _report),
+    "learn": Command(
+        "learn from finished tables the pairs of unknown tools", _learn_arguments, _learn
+    ),
     "export": Command("write flags to a sheet for people to judge", _export_arguments, _export),
     "import": Command("gather the answers of a sheet", _import_arguments, _import),
     "inspect": Command("show what is flagged in a text", _inspect_arguments, _inspect),

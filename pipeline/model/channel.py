@@ -24,6 +24,8 @@ N_FAMILIES = 16
 
 N_LISTS = 12
 """The first so many bits are word lists of real spinners, or pairs seen on real pages."""
+LEARNED = 10
+"""The bit of pairs that a corpus has taught (`learning`)."""
 EMBEDDING, RELATED = 12, 13
 """The bits of pairs that are near in an embedding, and of synonyms and antonyms."""
 
@@ -154,6 +156,34 @@ class Channel:
             _frequencies(model, terms),
         )
 
+    def taught(self, model: NgramModel, learned: Mapping[tuple[str, str], float]) -> "Channel":
+        """The channel that knows more: ``{(original, surface): log prior}`` of pairs as of a list.
+
+        What was known of a pair is kept: the prior of one that is known is that of both together.
+        Pairs with a character outside of the alphabet, or longer than MAX_LENGTH, are left out.
+        """
+        new = Channel.of_pairs(
+            model, {pair: Pair(prior, 1 << LEARNED) for pair, prior in learned.items()}
+        )
+        terms = sorted({*self.terms, *new.terms})
+        number = {term: at for at, term in enumerate(terms)}
+        columns = [
+            (of[one.surface], of[one.original], one.log_prior, one.family, one.log_backoff)
+            for one in (self, new)
+            for of in [np.array([number[term] for term in one.terms], dtype=np.int64)]
+        ]
+        return Channel.of_arrays(model, terms, *_merged(*columns))
+
+    def trying(
+        self, model: NgramModel, original: Ints, surface: Ints, log_prior: Floats
+    ) -> "Channel":
+        """The channel with more pairs of its own terms, of which no list knows anything."""
+        nothing = np.zeros(len(original), dtype=self.family.dtype)
+        nobody = np.full(len(original), NOBODY, dtype=np.float32)
+        own = (self.surface, self.original, self.log_prior, self.family, self.log_backoff)
+        more = (surface, original, log_prior.astype(np.float32), nothing, nobody)
+        return Channel.of_arrays(model, self.terms, *_merged(own, more))
+
     def restricted(self, kept: Bools) -> "Channel":
         """The channel of some of the pairs: those whose entry in ``kept`` is true."""
         return self._with(kept, self.log_prior, self.family)
@@ -165,7 +195,7 @@ class Channel:
         return self._with(log_prior > NOBODY, log_prior, family)
 
     def _with(self, kept: Bools, log_prior: Floats, family: Flags) -> "Channel":
-        surface = np.repeat(np.arange(len(self.terms)), np.diff(self.pair_start))[kept]
+        surface = self.surface[kept]
         used = np.zeros(len(self.terms), dtype=np.bool_)
         used[surface] = True
         used[self.original[kept]] = True
@@ -182,10 +212,26 @@ class Channel:
             self.frequency[used],
         )
 
+    @property
+    def surface(self) -> Ints:
+        """Term of each pair's surface."""
+        return np.repeat(np.arange(len(self.terms)), np.diff(self.pair_start))
+
     def pairs(self) -> list[tuple[str, str]]:
         """(original, surface) of every pair, in order."""
-        surface = np.repeat(np.arange(len(self.terms)), np.diff(self.pair_start))
-        return [(self.terms[o], self.terms[s]) for o, s in zip(self.original, surface, strict=True)]
+        return self.pairs_at(np.arange(len(self.original)))
+
+    def pairs_at(self, rows: Ints) -> list[tuple[str, str]]:
+        """(original, surface) of some pairs."""
+        surface = np.searchsorted(self.pair_start, rows, side="right") - 1
+        return [
+            (self.terms[o], self.terms[s])
+            for o, s in zip(self.original[rows].tolist(), surface.tolist(), strict=True)
+        ]
+
+    @cached_property
+    def listed_pairs(self) -> frozenset[tuple[str, str]]:
+        return frozenset(self.pairs_at(np.flatnonzero(self.is_listed)))
 
     def _index(self) -> None:
         keys = np.zeros(len(self.terms), dtype=np.uint64)
@@ -283,8 +329,34 @@ class Channel:
             )
 
 
+_Pairs = tuple[Ints, Ints, Floats, Flags, Floats]
+"""Surface and original, terms; log prior, family, log prior of the back-off."""
+
+
+def _merged(one: _Pairs, other: _Pairs) -> _Pairs:
+    """Pairs of both, sorted; those that both have, once."""
+    surface = np.concatenate([one[0], other[0]])
+    original = np.concatenate([one[1], other[1]])
+    log_prior = np.concatenate([one[2], other[2]])
+    family = np.concatenate([one[3], other[3]])
+    log_backoff = np.concatenate([one[4], other[4]])
+    order = np.lexsort((original, surface))
+    surface, original = surface[order], original[order]
+    is_new = (surface[1:] != surface[:-1]) | (original[1:] != original[:-1])
+    first = np.flatnonzero(np.append(True, is_new)[: len(surface)])
+    return (
+        surface[first],
+        original[first],
+        np.logaddexp.reduceat(log_prior[order], first),
+        np.bitwise_or.reduceat(family[order], first),
+        np.maximum.reduceat(log_backoff[order], first),
+    )
+
+
 def _frequencies(model: NgramModel, terms: list[str]) -> Floats:
     """Log probability of each term out of any context."""
+    if not terms:
+        return np.zeros(0, dtype=np.float32)
     rows = np.stack([np.pad(model.alphabet.ids(t), (1, MAX_LENGTH - len(t))) for t in terms])
     rows[:, 0] = UNKNOWN
     scores = model.log_probs(rows)
