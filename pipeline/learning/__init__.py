@@ -36,7 +36,8 @@ What lies between is neither."""
 SHARE = 0.5
 """What a learned pair's prior is multiplied by: the tool that wrote it is one of several, and most
 of what is spun with lists is spun with lists that are known (`training.back_off.KINDS`)."""
-GUARD_ROUNDS = 4
+GUARD_ROUNDS = 8
+"""Of taking out what raises flags on clean pages: one pair gone, another may come to the fore."""
 
 
 Pair = tuple[str, str]
@@ -178,11 +179,11 @@ def _guarded(
 ) -> tuple[Scorer, dict[Pair, Learned], guard.Flags]:
     """A taught scorer, what it was taught, and its flags on clean pages."""
     kept = dict(pairs)
-    for _ in range(GUARD_ROUNDS):
+    for attempt in range(GUARD_ROUNDS):
         taught = _taught(scorer, kept)
         after = guard.flags_on(taught, clean, config)
         wrong = guard.guilty(before, after, kept.keys())
-        if not wrong:
+        if not wrong or attempt + 1 == GUARD_ROUNDS:
             break
         kept = {pair: one for pair, one in kept.items() if pair not in wrong}
     return taught, kept, after
