@@ -406,6 +406,10 @@ def _learn(args: argparse.Namespace) -> None:
     leave_pandas_out()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     target, lesson = learn_from(place(args.output), Path(args.model))
+    if not lesson.pairs:
+        count = f"{len(lesson.suspects):,} suspected documents"
+        print(f"{target}: nothing learned from {count}; it takes some dozens of one tool")
+        return
     print(f"{target}: {len(lesson.pairs):,} pairs learned; `--model {target / 'model'}` uses them")
 
 

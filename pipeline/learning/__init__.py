@@ -111,7 +111,7 @@ def _rounds(scorer: Scorer, sample: Sample) -> tuple[dict[Pair, Learned], list[R
         likelihood = _likelihood(taught, sample.kept_apart)
         rounds.append(Round(len(suspects), len(pairs), likelihood))
         log.info("%d suspects, %d pairs, %.3f nats", *rounds[-1])
-        if len(rounds) > 1 and likelihood < rounds[-2].likelihood * (1 + LEAST_RISE):
+        if len(rounds) > 1 and likelihood <= rounds[-2].likelihood * (1 + LEAST_RISE):
             return before, rounds
         others = _texts(sample.counted, odds <= UNSUSPECTED)
         before, pairs = pairs, _from_suspects(scorer, taught, suspects, others)

@@ -131,5 +131,8 @@ def test_the_command_learns_from_finished_tables_and_a_run_can_use_it(tmp_path, 
     assert card["learned_from"]["pairs"] == sum(row["kept"] for row in pairs)
     text = tmp_path / "one.txt"
     text.write_text(documents()[-1].text, encoding="utf-8")
+    assert main(["run", str(text), str(tmp_path / "few"), "--workers", "1"]) == 0
+    assert main(["learn", str(tmp_path / "few")]) == 0
+    assert "nothing learned from 1 suspected documents" in capsys.readouterr().out
     again = ["run", str(text), str(tmp_path / "again"), "--model", str(learned / "model")]
     assert main([*again, "--workers", "1"]) == 0
