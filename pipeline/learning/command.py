@@ -16,8 +16,8 @@ LEARNED = "learned"
 def learn_from(folder: Path, model: Path) -> tuple[Path, Lesson]:
     """Learn from the tables in ``folder``, write `learned` beside them. Returns where, and what.
 
-    Raises UsageError if there are no finished tables, or they were made by another model than the
-    one that is to know more: what it suspects would not be what it suspects.
+    ``model`` is what is to know more. It reads the pages itself: of what the tables say of spinning
+    it takes only which pages to draw. Raises UsageError if there are no finished tables.
     """
     corpus = folder / STAGES["write"].directory
     manifest = read_manifest(corpus)

@@ -67,10 +67,18 @@ def test_rounds_go_on_while_what_is_kept_apart_becomes_likelier(lesson):
     assert len(lesson.rounds) >= 2
 
 
-def test_the_same_documents_in_another_order_teach_the_same(forgetful, lesson):
+def test_the_same_documents_in_another_order_teach_the_same(forgetful, lesson, tmp_path):
     again = learn(forgetful, split(documents()[::-1]), Config())
     assert again.pairs == lesson.pairs
     assert np.array_equal(again.scorer.channel.log_prior, lesson.scorer.channel.log_prior)
+    first, second = tmp_path / "first", tmp_path / "second"
+    for one, folder in ((lesson, first), (again, second)):
+        output.write(one, SHIPPED_MODEL, {"tables": "hash"}, folder)
+    files = sorted(path.relative_to(first) for path in first.rglob("*") if path.is_file())
+    assert len(files) > 10
+    assert [(second / name).read_bytes() == (first / name).read_bytes() for name in files] == [
+        True
+    ] * len(files)
 
 
 def test_pages_of_one_tool_are_a_family(lesson):
