@@ -28,7 +28,7 @@ SAYS      = --custom-compile-command "make lock"
 $(foreach name,INPUT OUTPUT,$(if $(strip $($(name))),,$(error $(name) is empty: name a folder)))
 
 .DEFAULT_GOAL := run
-.PHONY: run ingest normalise flag segment write report picture export import learn train evaluate bench growth test test-spark torture lint format lock clean help
+.PHONY: run ingest normalise flag segment write report picture export import links learn train evaluate bench growth test test-spark torture lint format lock clean help
 
 run: $(READY_RUN)  ## clean INPUT into tables and a report under OUTPUT (what `make` alone does)
 	@$(PIPELINE) run "$(INPUT)" "$(OUTPUT)" $(OPTIONS)
@@ -59,6 +59,9 @@ export: $(READY)  ## write flags of OUTPUT to SHEET (.csv or .json), for people 
 
 import: $(READY)  ## add the answers in SHEET to ANSWERS
 	@$(PIPELINE) import "$(SHEET)" "$(ANSWERS)"
+
+links: run  ## clean INPUT, and find which documents are copies of others, spun or not: OUTPUT/links
+	@$(PIPELINE) links "$(OUTPUT)" --model "$(MODEL)"
 
 learn: run  ## clean INPUT, and learn from it the words of tools that no list knows: OUTPUT/learned
 	@$(PIPELINE) learn "$(OUTPUT)" --model "$(MODEL)"
@@ -94,7 +97,7 @@ lock:  ## choose the versions again, with uv
 	@$(PINS) $(SAYS) -o requirements.txt && $(PINS) $(SAYS) --extra dev -c requirements.txt -o requirements-dev.txt && $(PINS) $(SAYS) --extra spark -c requirements.txt -o requirements-spark.txt
 
 clean:  ## delete what was made under OUTPUT; INPUT stays
-	@rm -rf "$(OUTPUT)/0-stdin" "$(OUTPUT)/1-ingested" "$(OUTPUT)/2-normalised" "$(OUTPUT)/3-flagged" "$(OUTPUT)/4-segmented" "$(OUTPUT)/corpus" "$(OUTPUT)/evaluation.tsv" "$(OUTPUT)/bench.json" "$(OUTPUT)/growth" "$(OUTPUT)/learned" "$(OUTPUT)/report.html"
+	@rm -rf "$(OUTPUT)/0-stdin" "$(OUTPUT)/1-ingested" "$(OUTPUT)/2-normalised" "$(OUTPUT)/3-flagged" "$(OUTPUT)/4-segmented" "$(OUTPUT)/corpus" "$(OUTPUT)/evaluation.tsv" "$(OUTPUT)/bench.json" "$(OUTPUT)/growth" "$(OUTPUT)/links" "$(OUTPUT)/learned" "$(OUTPUT)/report.html"
 
 help:  ## this list
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -389,6 +389,23 @@ def _train(args: argparse.Namespace) -> None:
     print(f"{args.target}: a model; `--model` uses it")
 
 
+# --- links
+
+
+def _links_arguments(parser: argparse.ArgumentParser) -> None:
+    _report_arguments(parser)
+    parser.add_argument("--model", metavar="DIR", default=Config().model, help="another model")
+    parser.add_argument("--workers", type=_count, metavar="N", help="processes (default: cores)")
+
+
+def _links(args: argparse.Namespace) -> None:
+    from pipeline.links.command import link_from
+    from pipeline.remote import place
+
+    leave_pandas_out()
+    print(link_from(place(args.output), Path(args.model), _workers(args)))
+
+
 # --- learn
 
 
@@ -397,6 +414,7 @@ def _learn_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", metavar="DIR", default=Config().model, help="what knows more then"
     )
+    parser.add_argument("--workers", type=_count, metavar="N", help="processes (default: cores)")
 
 
 def _learn(args: argparse.Namespace) -> None:
@@ -405,7 +423,7 @@ def _learn(args: argparse.Namespace) -> None:
 
     leave_pandas_out()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
-    target, lesson = learn_from(place(args.output), Path(args.model))
+    target, lesson = learn_from(place(args.output), Path(args.model), _workers(args))
     if not lesson.pairs:
         count = f"{len(lesson.suspects):,} suspected documents"
         print(f"{target}: nothing learned from {count}; it takes some dozens of one tool")
@@ -479,6 +497,7 @@ COMMANDS: Mapping[str, Command] = {
     "evaluate": Command("measure a model on text it has not seen", _evaluate_arguments, _evaluate),
     "bench": Command("measure the speed of every stage", _bench_arguments, _bench),
     "report": Command("write a page about a finished run", _report_arguments, _report),
+    "links": Command("find copies in finished tables, spun ones too", _links_arguments, _links),
     "learn": Command(
         "learn from finished tables the pairs of unknown tools", _learn_arguments, _learn
     ),

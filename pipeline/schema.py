@@ -252,3 +252,27 @@ TABLES: Mapping[str, pa.Schema] = {
     ),
 }
 """The four tables under `corpus/`."""
+
+LINKS = pa.schema(
+    [
+        field("doc_id", pa.string(), "a document: if one of the two is spun, then this one"),
+        field("other_doc_id", pa.string(), "one that it is a copy of, or that is one of it"),
+        field("similarity", pa.float32(), "share of doc_id's characters that stand in the other"),
+        field(
+            "spun_probability",
+            pa.float32(),
+            "probability that a tool has made doc_id from the other",
+        ),
+        field(
+            "paragraphs",
+            struct_list(
+                START,
+                END,
+                field("other_start", pa.int32(), "first code point in the other's text"),
+                field("other_end", pa.int32(), "one past the last code point in it"),
+            ),
+            "paragraphs that correspond, in the order of doc_id's text",
+        ),
+    ]
+)
+"""The table under `links/`, which `make links` writes."""

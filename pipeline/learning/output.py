@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipeline.learning import Learned, Lesson, Pair
+from pipeline.learning import Learned, Lesson
+from pipeline.learning.copies import Pair
 from pipeline.model.channel import MAX_LENGTH
 from pipeline.parquet import writing
 from pipeline.storage import file_hash, replacing
@@ -20,6 +21,7 @@ SCHEMA = pa.schema(
         pa.field("times", pa.float64(), nullable=False),
         pa.field("documents", pa.int32(), nullable=False),
         pa.field("confidence", pa.float64(), nullable=False),
+        pa.field("copies", pa.int32(), nullable=False),
         pa.field("family", pa.int32()),
         pa.field("kept", pa.bool_(), nullable=False),
         pa.field("examples", pa.list_(pa.string()), nullable=False),
@@ -124,11 +126,11 @@ def report(lesson: Lesson, examples: Mapping[Pair, list[str]]) -> str:
         "",
         "## Pairs",
         "",
-        "| original | surface | documents | times | confidence | where |",
-        "|---|---|---|---|---|---|",
+        "| original | surface | documents | times | in copies | confidence | where |",
+        "|---|---|---|---|---|---|---|",
         *(
             f"| {_code(pair[0])} | {_code(pair[1])} | {one.documents:,} | {one.times:.0f}"
-            f" | {one.confidence:.2f} | {_code(*examples.get(pair, [])[:1])} |"
+            f" | {one.copies:,} | {one.confidence:.2f} | {_code(*examples.get(pair, [])[:1])} |"
             for pair, one in _ordered(lesson.pairs)[:SHOWN]
         ),
         "",

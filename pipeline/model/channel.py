@@ -1,6 +1,6 @@
 """The substitution channel: which surfaces a spinner may have written, and for which originals."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -190,9 +190,18 @@ class Channel:
 
     def forgetting(self, unlisted: Bools) -> "Channel":
         """The channel as if no list had held the pairs of ``unlisted``."""
+        return self._listed_as(np.where(unlisted, self.family & ~LISTED, self.family))
+
+    def knowing(self, lists: Iterable[int]) -> "Channel":
+        """The channel as if there were only the lists of these bits."""
+        others = int(LISTED) & ~sum(1 << bit for bit in lists)
+        return self._listed_as(self.family & np.uint16(~others & 0xFFFF))
+
+    def _listed_as(self, family: Flags) -> "Channel":
+        """The channel with these families: some pairs may be in no list any more."""
+        unlisted = self.is_listed & (family & LISTED == 0)
         log_prior = np.where(unlisted, self.log_backoff, self.log_prior).astype(np.float32)
-        family = np.where(unlisted, self.family & ~LISTED, self.family).astype(np.uint16)
-        return self._with(log_prior > NOBODY, log_prior, family)
+        return self._with(log_prior > NOBODY, log_prior, family.astype(np.uint16))
 
     def _with(self, kept: Bools, log_prior: Floats, family: Flags) -> "Channel":
         surface = self.surface[kept]

@@ -19,7 +19,7 @@ import numpy as np
 from pipeline.model import ngrams as language
 from pipeline.model.alphabet import Alphabet
 from pipeline.model.arrays import Bools
-from pipeline.model.channel import Channel
+from pipeline.model.channel import LISTED, N_LISTS, Channel
 from pipeline.model.ngrams import NgramModel
 from pipeline.model.scorer import Scorer
 from pipeline.model.tagger import Tagger
@@ -58,6 +58,10 @@ window and from half of the text: a real tool's is another one, too."""
 FITTED_RATES = (0.03, 0.07, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
 """Shares of replaced characters on the pages that the decision is fitted on. Of 35 real pages that
 were annotated span by span, 9% to 50% of the Han characters were substitutes."""
+
+
+FEW_LISTS = (1, 1, 1, 2, 2, 3)
+"""How many lists are known where few are."""
 
 
 class Settings(NamedTuple):
@@ -121,7 +125,15 @@ def build(
     if answers:
         unaware = channel.forgetting(_are_of(channel, seen.keys() - {*pairs, *observed}))
         judged = Judged(unaware, list(map(site_of, answers)))
-    scorer = fit(channel, _known(channel), taught, readerships, advertised, settings.seed, judged)
+    scorer = fit(
+        channel,
+        _known(channel, settings.seed),
+        taught,
+        readerships,
+        advertised,
+        settings.seed,
+        judged,
+    )
     scorer.save(output, made_from if annotations is None else _with(made_from, annotations))
     return scorer
 
@@ -169,12 +181,19 @@ def _are_of(channel: Channel, pairs: Set[tuple[str, str]]) -> Bools:
     return np.array([pair in pairs for pair in channel.pairs()], dtype=np.bool_)
 
 
-def _known(channel: Channel) -> Channel:
-    """What the fitting knows of the channel: two folds of the pairs are in no list. With one of
-    them pages are spun all the same, as by tools whose lists nobody has.
+def _known(channel: Channel, seed: int) -> list[Channel]:
+    """What the fitting knows of the channel, in turn. Two folds of the pairs are in no list. With
+    one of them pages are spun all the same, as by tools whose lists nobody has; and every second
+    time only a few lists are known, chosen at random, so that most pages are by a tool of which
+    only what it shares with others is known.
     """
     hidden = {HELD_OUT_FOLD, UNLISTED_FOLD}
-    return channel.forgetting(np.array([fold(*pair) in hidden for pair in channel.pairs()]))
+    most = channel.forgetting(np.array([fold(*pair) in hidden for pair in channel.pairs()]))
+    held = np.bitwise_or.reduce(most.family & LISTED, initial=0)
+    lists = [bit for bit in range(N_LISTS) if held >> bit & 1]
+    rng = random.Random(seed)
+    few = [most.knowing(rng.sample(lists, min(n, len(lists)))) for n in FEW_LISTS]
+    return [known for one in few for known in (one, most)]
 
 
 def _readerships(

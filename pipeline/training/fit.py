@@ -10,11 +10,12 @@ import numpy as np
 
 from pipeline.model import posterior
 from pipeline.model.arrays import Bools, Doubles, Flags, Floats, Ints, Labels
-from pipeline.model.channel import LISTED, MAX_LENGTH, Channel
+from pipeline.model.channel import MAX_LENGTH, Channel
 from pipeline.model.ngrams import NgramModel
 from pipeline.model.odds import probability
 from pipeline.model.scorer import (
     Found,
+    Glimpsed,
     Read,
     Scorer,
     document_rows,
@@ -43,9 +44,11 @@ GLANCE = Shape(n_trees=80, depth=5)
 """Every site of a corpus has to pass these: small trees are fast, and they need only tell which
 pages deserve a reading."""
 PROCESSES = 2
+FOLDS = 2
+"""What one half of the batches has taught is tried on the other."""
 CLEAN, SUBSTITUTED, UNCLEAR = 0, 1, 2
 
-CLEAN_WEIGHT = 3.0
+CLEAN_WEIGHT = 2.0
 """Spun pages are frequent here, to have enough to learn from; of real pages about one in ten is (8
 of 100 sample pages of one published corpus). So every clean page stands for several."""
 
@@ -58,7 +61,7 @@ LEAST_SPUN = 5
 """Substitutions of a page from which on the verdict learns that it is spun. Of pages with one or
 two nothing but those words tells: learned from, they keep the verdict from ever being sure."""
 
-CLEAN_READ = 0.02
+CLEAN_READ = 0.03
 """Share of clean pages that the gate lets through to the reading."""
 
 
@@ -92,6 +95,15 @@ class Judged(NamedTuple):
     sites: Sequence[JudgedSite]
 
 
+class _Looking(NamedTuple):
+    """What `Scorer.suspicions` goes by."""
+
+    glance: Trees
+    striking: Trees
+    suspicion: Trees
+    gate: float
+
+
 class _Reading(NamedTuple):
     """One batch of pages, read."""
 
@@ -104,7 +116,7 @@ class _Reading(NamedTuple):
 
 def fit(
     channel: Channel,
-    known: Channel,
+    known: Sequence[Channel],
     tagger: Tagger,
     readerships: Sequence[Readership],
     advertised: Sequence[Page],
@@ -116,17 +128,19 @@ def fit(
     The other models know less than the first, each to its pages: to the shipped model all kinds of
     text in ``pages`` are familiar, which those of the web are not.
 
-    ``known`` is the channel that the fitting uses: some of what the pages were spun with is not in
-    its lists, as it will be with tools that nobody has a list for. ``advertised`` are clean pages
+    ``known`` are the channels that the fitting uses, each for some of the pages: much of what these
+    were spun with is in no list there, as it will be with tools that nobody has a list for.
+    ``advertised`` are clean pages
     with advertisers' terms (`insertion_fit.contexts`). ``judged`` are sites of real pages: the
     trees of all rounds of the reading are fitted on them, too. They say nothing of how frequent
     spinning is, so the prior, the gate and the verdict on pages are not.
     """
     ngrams = readerships[0].ngrams
     batches = [batch for one in readerships for batch in _batches(one)]
+    channels = [known[i // FOLDS % len(known)] for i in range(len(batches))]
     pages = [page for batch in batches for page in batch.pages]
-    first, suspicion, gate = _fit_glance(known, batches, seed)
-    readings = [_read(known, tagger, batch) for batch in batches]
+    looking = _fit_glance(channels, batches, seed)
+    readings = [_read(*one, tagger) for one in zip(channels, batches, strict=True)]
     simulated = len(readings)
     if judged:
         readings += _judged(judged, tagger, ngrams)
@@ -134,7 +148,7 @@ def fit(
     truth = np.concatenate([one.labels for one in readings])
     weight = np.concatenate([one.weights for one in readings])
     sizes = [len(one.labels) for one in readings]
-    fold = np.repeat(np.arange(len(readings)) % 2, sizes)
+    fold = np.repeat(np.arange(len(readings)) % FOLDS, sizes)
     log.info(
         "%d sites, %d substituted, %d unclear",
         len(truth),
@@ -176,16 +190,14 @@ def fit(
         ngrams,
         channel,
         tagger,
-        first,
-        suspicion,
-        alone,
-        together,
-        again,
-        cells,
-        base,
-        gate,
-        page,
-        fit_insertions(ngrams, [*readerships[0].pages, *advertised]),
+        alone=alone,
+        together=together,
+        again=again,
+        cells=cells,
+        base=base,
+        page=page,
+        inserted=fit_insertions(ngrams, [*readerships[0].pages, *advertised]),
+        **looking._asdict(),
     )
 
 
@@ -194,45 +206,46 @@ def _batches(whole: Readership) -> list[Readership]:
     return [Readership(whole.ngrams, whole.pages[i : i + PAGES_AT_ONCE]) for i in starts]
 
 
-def _fit_glance(
-    known: Channel, batches: Sequence[Readership], seed: int
-) -> tuple[Trees, Trees, float]:
-    """The trees of the first look, those that make a suspicion of what they see, and the gate."""
-    listed = known.restricted(known.family & LISTED > 0)
-    looks = [_glanced(one, listed) for one in batches]
-    found = [one for one, _ in looks]
+def _fit_glance(channels: Sequence[Channel], batches: Sequence[Readership], seed: int) -> _Looking:
+    looks = [_glanced(*one) for one in zip(channels, batches, strict=True)]
+    found = [one.found for one in looks]
     rows = np.concatenate([one.features for one in found])
-    labels = [_labels(one, batch.pages) for one, batch in zip(found, batches, strict=True)]
+    labels = np.concatenate([_labels(one, b.pages) for one, b in zip(found, batches, strict=True)])
     weight = np.concatenate([_weights(one, b.pages) for one, b in zip(found, batches, strict=True)])
     sizes = [len(one.features) for one in found]
-    fold = np.repeat(np.arange(len(found)) % 2, sizes)
+    fold = np.repeat(np.arange(len(found)) % FOLDS, sizes)
+    strikes = np.concatenate([one.is_striking for one in looks])
 
-    trees, odds = _crossed(rows, np.concatenate(labels), weight, fold, seed, GLANCE)
-    edges = np.cumsum([0, *sizes])
+    glances, odds = _crossed(rows, labels, weight, fold, seed, GLANCE)
+    striking, of_striking = _crossed(
+        rows[strikes], labels[strikes], weight[strikes], fold[strikes], seed, GLANCE
+    )
+    edges = np.cumsum(sizes)[:-1]
+    parts = np.split(odds, edges), np.split(of_striking, np.cumsum(strikes)[edges - 1])
     documents = np.concatenate(
         [
-            glance_rows(one, probability(odds[low:high]), of_text)
-            for (one, of_text), low, high in zip(looks, edges[:-1], edges[1:], strict=True)
+            glance_rows(look, *map(probability, both))
+            for look, *both in zip(looks, *parts, strict=True)
         ]
     )
     pages = [page for batch in batches for page in batch.pages]
     is_spun, counted = _verdicts(pages)
-    fold = np.repeat(np.arange(len(batches)) % 2, [len(batch.pages) for batch in batches])
+    fold = np.repeat(np.arange(len(batches)) % FOLDS, [len(batch.pages) for batch in batches])
     suspicion, scores = _crossed(
         documents, is_spun.astype(np.int8), counted.astype(np.float32), fold, seed, GLANCE
     )
     gate = float(np.quantile(scores[~is_spun], 1 - CLEAN_READ))
     passing = (scores[is_spun] >= gate).mean()
     log.info("the gate at %.2f lets %.4f of the spun pages through", gate, passing)
-    return trees, suspicion, gate
+    return _Looking(glances, striking, suspicion, gate)
 
 
-def _glanced(one: Readership, listed: Channel) -> tuple[Found, Doubles]:
+def _glanced(channel: Channel, one: Readership) -> Glimpsed:
     batch = batch_of(one.ngrams, [page.text for page in one.pages])
-    return glance(one.ngrams, listed, batch, one.ngrams.log_probs(batch.ids))
+    return glance(one.ngrams, channel, batch, one.ngrams.log_probs(batch.ids))
 
 
-def _read(known: Channel, tagger: Tagger, readership: Readership) -> _Reading:
+def _read(known: Channel, readership: Readership, tagger: Tagger) -> _Reading:
     ngrams, pages = readership
     texts = [page.text for page in pages]
     batch = batch_of(ngrams, texts)

@@ -77,3 +77,20 @@ def test_a_saved_channel_finds_the_same(ngrams, channel, tmp_path):
     ids = ngrams.alphabet.ids("我们提高认识,他的工作的水平很高。")
     assert spans(again, again.matches(ids)) == spans(channel, channel.matches(ids))
     assert np.array_equal(again.frequency, channel.frequency)
+
+
+def test_what_only_unknown_lists_hold_is_as_if_it_were_in_none(ngrams):
+    pairs = {
+        ("认识", "提高"): Pair(-1.0, family=0b011, log_backoff=-5.0),
+        ("水平", "提高"): Pair(-2.0, family=0b010, log_backoff=-6.0),
+        ("重要", "大家"): Pair(-3.0, family=0b010),
+        ("我们", "他"): Pair(-4.0, family=0, log_backoff=-4.0),
+    }
+    known = Channel.of_pairs(ngrams, pairs).knowing([0])
+    assert dict(
+        zip(known.pairs(), zip(known.log_prior, known.family, strict=True), strict=True)
+    ) == {
+        ("认识", "提高"): (-1.0, 0b001),
+        ("水平", "提高"): (-6.0, 0),
+        ("我们", "他"): (-4.0, 0),
+    }

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.model import features
 from pipeline.model.channel import Channel, Pair
 from pipeline.model.features import DOCUMENT_FEATURES, KIND_FEATURES, SITE_FEATURES, TAG_FEATURES
 from pipeline.model.posterior import CELLS, infer
@@ -90,23 +91,47 @@ def test_features_are_those_that_are_named(ngrams, found):
     assert np.isfinite(rows).all()
 
 
-def test_unlisted_originals_are_tried_only_where_the_tagger_suspects(ngrams):
+def test_unlisted_originals_are_tried_where_the_tagger_suspects_and_at_odd_characters(
+    ngrams, monkeypatch
+):
     pairs = {("认识", "意识"): Pair(0.0, family=0), ("提高", "进步"): Pair(0.0)}
     channel = Channel.of_pairs(ngrams, pairs)
     calm = tags(ngrams, TEXTS) - 8
+    monkeypatch.setattr(features, "ODD", -1e9)
     quiet = find(ngrams, channel, TEXTS, calm)
     assert {channel.terms[term] for term in quiet.sites.term} == {"进步"}
     loud = find(ngrams, channel, TEXTS, calm + 8)
     assert {channel.terms[term] for term in loud.sites.term} == {"进步", "意识"}
+    monkeypatch.setattr(features, "ODD", 0.0)
+    odd = find(ngrams, channel, TEXTS, calm)
+    assert {channel.terms[term] for term in odd.sites.term} == {"进步", "意识"}
 
 
 def test_a_glance_sees_no_more_than_a_reading(ngrams, found):
     batch = batch_of(ngrams, TEXTS)
     known = Channel.of_pairs(ngrams, PAIRS)
-    seen, of_text = glance(ngrams, known, batch, ngrams.log_probs(batch.ids))
-    assert set(seen.sites.start.tolist()) <= set(found.sites.start.tolist())
-    assert of_text.shape == (len(TEXTS), 9)
-    assert np.isfinite(of_text).all()
+    seen = glance(ngrams, known, batch, ngrams.log_probs(batch.ids))
+    assert set(seen.found.sites.start.tolist()) <= set(found.sites.start.tolist())
+    assert seen.of_text.shape == (len(TEXTS), 9)
+    assert np.isfinite(seen.of_text).all()
+
+
+def test_a_glance_tries_unlisted_originals_where_characters_are_striking(ngrams, monkeypatch):
+    pairs = {("认识", "意识"): Pair(0.0, family=0), ("提高", "进步"): Pair(0.0)}
+    channel = Channel.of_pairs(ngrams, pairs)
+    batch = batch_of(ngrams, TEXTS)
+    log_probs = ngrams.log_probs(batch.ids)
+
+    def surfaces():
+        seen = glance(ngrams, channel, batch, log_probs)
+        terms = [channel.terms[term] for term in seen.found.sites.term]
+        return set(terms), {t for t, yes in zip(terms, seen.is_striking, strict=True) if yes}
+
+    monkeypatch.setattr(features, "ODD", 0.0)
+    monkeypatch.setattr(features, "VERY_ODD", -1e9)
+    assert surfaces() == ({"进步"}, set())
+    monkeypatch.setattr(features, "VERY_ODD", 0.0)
+    assert surfaces() == ({"进步", "意识"}, {"进步", "意识"})
 
 
 @settings(deadline=None)

@@ -1,0 +1,30 @@
+from pipeline.learning.copies import RICH, Seen, facts
+
+
+def seen(*pairs, doc_id="a"):
+    return [Seen(original, surface, doc_id) for original, surface in pairs]
+
+
+MANY = [("提高", "进步"), ("认识", "意识"), ("正常", "畸形"), ("责任", "义务")] * (RICH // 4)
+
+
+def test_a_document_with_many_substitutions_is_believed():
+    found = facts(seen(*MANY))
+    assert found["提高", "进步"].times == RICH // 4
+    assert found["提高", "进步"].documents == 1
+
+
+def test_one_with_few_is_an_editors_unless_another_document_agrees():
+    assert facts(seen(("提高", "进步"))) == {}
+    found = facts([*seen(("提高", "进步")), *seen(("提高", "进步"), doc_id="b")])
+    assert found["提高", "进步"] == (2, 2, "a")
+
+
+def test_numbers_letters_and_long_stretches_are_no_pairs():
+    odd = [("3月", "5月"), ("A股", "B股"), ("提高了工作水平", "进步"), ("，", "。")]
+    assert facts(seen(*odd, *MANY)).keys() == set(MANY)
+
+
+def test_what_is_rare_beside_another_surface_is_a_slip():
+    found = facts(seen(*[("提高", "进步")] * 40, ("提高", "提升"), *MANY))
+    assert ("提高", "提升") not in found
