@@ -9,8 +9,9 @@ from pipeline.stages import STAGES
 from pipeline.storage import MANIFEST, Manifest, file_hash, read_manifest, write_json
 
 LINKS = "links"
-MADE_FROM = "made_from.json"
-"""Written last: if it is there and says the same as now, so is the table."""
+MADE_FROM = "_made_from.json"
+"""Written last: if it is there and says the same as now, so is the table. Readers of a folder of
+Parquet pass over what begins with `_`."""
 
 
 def link_from(folder: Path, model: Path, workers: int) -> Path:

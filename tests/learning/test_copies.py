@@ -17,7 +17,7 @@ def test_a_document_with_many_substitutions_is_believed():
 def test_one_with_few_is_an_editors_unless_another_document_agrees():
     assert facts(seen(("提高", "进步"))) == {}
     found = facts([*seen(("提高", "进步")), *seen(("提高", "进步"), doc_id="b")])
-    assert found["提高", "进步"] == (2, 2, "a")
+    assert found["提高", "进步"] == (2, 2)
 
 
 def test_numbers_letters_and_long_stretches_are_no_pairs():
@@ -28,3 +28,12 @@ def test_numbers_letters_and_long_stretches_are_no_pairs():
 def test_what_is_rare_beside_another_surface_is_a_slip():
     found = facts(seen(*[("提高", "进步")] * 40, ("提高", "提升"), *MANY))
     assert ("提高", "提升") not in found
+
+
+def test_what_always_stands_beside_half_a_word_belongs_to_it():
+    half = [Seen("仅", "只", f"{at}", "不", behind) for at, behind in enumerate("能会是要")]
+    assert facts(half).keys() == {("不仅", "不只")}
+    whole = [Seen("大", "年夜", f"{at}", before, "的") for at, before in enumerate("很最更")]
+    assert facts(whole).keys() == {("大的", "年夜的")}
+    free = [Seen("大", "年夜", f"{at}", before, before) for at, before in enumerate("很最更")]
+    assert facts(free).keys() == {("大", "年夜")}
