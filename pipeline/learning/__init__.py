@@ -164,9 +164,8 @@ def _taught(scorer: Scorer, pairs: Mapping[Pair, Learned]) -> Scorer:
 
 def _spun(scorer: Scorer, documents: Sequence[Document]) -> Doubles:
     """Log odds of being spun, all documents read. The first look, which spares a run the reading of
-    most, knows a tool by the pairs of lists: of pages by a tool whose list was forgotten it lets
-    through 5% to 56%, and the reading finds 48% to 97% of such pages (eight lists, on training's
-    held-out documents, at rates of 6% to 15%).
+    most, lets through 21% to 57% of the pages by a tool whose list was forgotten (eight lists,
+    pages with five substitutions and more), and the reading finds more.
     """
     reader = scorer._replace(gate=float("-inf"))
     texts = [one.text for one in documents]

@@ -23,8 +23,10 @@ MOST_HOLDERS = 1_000
 """Documents that have a shingle; beyond, it is passed over."""
 FIRST = 4
 
-LEAST_SHARED = 3
-"""Sampled shingles that two documents must share to be looked at. Alignment is what decides."""
+LEAST_SHARED, LEAST_SHARE = 3, 0.05
+"""Sampled shingles that two documents must share to be looked at, and of those of the smaller one
+the share. Alignment is what decides; of a text that has 40% of its characters replaced one shingle
+in five stays."""
 MOST_PARTNERS = 6
 """Documents that one is compared with: those that share most."""
 
@@ -60,13 +62,13 @@ _PAIRS = """
 CREATE OR REPLACE TABLE pairs AS
 SELECT one.doc_id AS one_id, two.doc_id AS two_id,
   one.spun_probability AS one_spun, two.spun_probability AS two_spun
-FROM (
-  SELECT *, row_number() OVER (PARTITION BY number ORDER BY shingles DESC, other) AS rank
-  FROM shared
-) AS ranked
-JOIN read_parquet($documents) AS one ON one.number = ranked.number
-JOIN read_parquet($documents) AS two ON two.number = ranked.other
-WHERE rank <= $most_partners
+FROM shared
+JOIN read_parquet($documents) AS one ON one.number = shared.number
+JOIN read_parquet($documents) AS two ON two.number = shared.other
+WHERE shingles >= $least * least(one.sampled, two.sampled)
+QUALIFY row_number() OVER (
+  PARTITION BY shared.number ORDER BY shingles DESC, other
+) <= $most_partners
 """
 
 _TEXTS = """
@@ -101,7 +103,8 @@ def meet(db: duckdb.DuckDBPyConnection, samples: Sequence[Path], documents: Sequ
     """Make the table ``pairs`` of documents that may be copies. Returns how many there are."""
     db.execute(_PLACED, {"samples": _names(samples), "most_holders": MOST_HOLDERS})
     db.execute(_SHARED, {"first": FIRST, "least": LEAST_SHARED})
-    db.execute(_PAIRS, {"documents": _names(documents), "most_partners": MOST_PARTNERS})
+    limits = {"least": LEAST_SHARE, "most_partners": MOST_PARTNERS}
+    db.execute(_PAIRS, {"documents": _names(documents), **limits})
     db.execute("DROP TABLE placed")
     db.execute("DROP TABLE shared")
     (found,) = db.execute("SELECT count(*) FROM pairs").fetchall()

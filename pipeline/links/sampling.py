@@ -80,12 +80,14 @@ def sample_part(corpus: Path, work: Path, index: int, name: str) -> tuple[Path, 
         for row, doc_id in zip(rows, known["doc_id"].to_pylist(), strict=True)
     ]
     samples, documents = (work / f"{kind}-{index:05d}.parquet" for kind in ("samples", "documents"))
+    sizes = np.array([len(of) for of in hashes], dtype=np.int64)
     columns = {
         "hash": np.concatenate([np.zeros(0, np.int64), *hashes]),
-        "number": np.repeat(numbers, list(map(len, hashes))),
+        "number": np.repeat(numbers, sizes),
     }
     pq.write_table(pa.table(columns), samples)
-    pq.write_table(known.append_column("number", pa.array(numbers)), documents)
+    known = known.append_column("number", pa.array(numbers))
+    pq.write_table(known.append_column("sampled", pa.array(sizes)), documents)
     return samples, documents
 
 

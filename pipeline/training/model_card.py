@@ -99,8 +99,8 @@ LIMITS = """\
 - Short texts say little about themselves: below 300 characters neither a flag nor
   `spun_probability` has a document's evidence behind it.
 - Text unlike the training text has more false flags. Of 442 clean pages of 20 genres most in
-  novels (0.5 per 1,000 characters), finance (0.9, all on one page) and essays (0.2); one page in
-  four hundred is called spun. Nineteen classical pages had none: but so little is flagged there
+  essays (0.7 per 1,000 characters) and finance (0.3), half of them on one page each; none is
+  called spun. Nineteen classical pages had none: but so little is flagged there
   that spun ones, of which none were measured, may well pass, too.
 - A word that lists write, in its right place on a page that has other odd words, may be flagged.
 - Deleted 一 are not found. Shuffled paragraphs are a matter of `normalise`, not of this model.

@@ -123,7 +123,12 @@ def test_a_text_with_many_copies_does_not_make_a_pair_of_each_two(tmp_path):
     numbers = [number for number in range(n) for _ in range(9)]
     pq.write_table(pa.table({"hash": list(range(9)) * n, "number": numbers}), samples)
     names = [f"{number:04d}" for number in range(n)]
-    columns = {"number": list(range(n)), "doc_id": names, "spun_probability": [0.0] * n}
+    columns = {
+        "number": list(range(n)),
+        "doc_id": names,
+        "spun_probability": [0.0] * n,
+        "sampled": [9] * n,
+    }
     pq.write_table(pa.table(columns), known)
     with joining.database(tmp_path, 1) as db:
         pairs = joining.meet(db, [samples], [known])
