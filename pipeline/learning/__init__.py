@@ -164,7 +164,7 @@ def _taught(scorer: Scorer, pairs: Mapping[Pair, Learned]) -> Scorer:
 
 def _spun(scorer: Scorer, documents: Sequence[Document]) -> Doubles:
     """Log odds of being spun, all documents read. The first look, which spares a run the reading of
-    most, lets through 21% to 57% of the pages by a tool whose list was forgotten (eight lists,
+    most, lets through 29% to 62% of the pages by a tool whose list was forgotten (eight lists,
     pages with five substitutions and more), and the reading finds more.
     """
     reader = scorer._replace(gate=float("-inf"))

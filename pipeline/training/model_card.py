@@ -67,8 +67,10 @@ PROCEDURE = """\
 5. **Decision.** Boosted symmetric trees on the language model's gain, the channel, the tagger and
    the document's own evidence, in two rounds, fitted on simulated pages of held-out text; on every
    second of them the tagger's opinion is withheld, and half of them are scored by language models
-   that have seen no text of their source: so the decision learns that strange is not yet spun. A
-   first, cheap pass with small trees of its own decides which pages are read at all.
+   that have seen no text of their source: so the decision learns that strange is not yet spun. For
+   half of the batches only one to three of the lists are known. A first, cheap pass with small
+   trees of its own decides which pages are read at all: one set of them weighs all that it sees,
+   another only what stands at very odd characters, as lists say nothing of unknown tools.
 6. **Document.** A posterior over rates and families of spinners says how much of a page is spun;
    each span is decided given what the others say."""
 
@@ -99,8 +101,8 @@ LIMITS = """\
 - Short texts say little about themselves: below 300 characters neither a flag nor
   `spun_probability` has a document's evidence behind it.
 - Text unlike the training text has more false flags. Of 442 clean pages of 20 genres most in
-  essays (0.7 per 1,000 characters) and finance (0.3), half of them on one page each; none is
-  called spun. Nineteen classical pages had none: but so little is flagged there
+  essays (0.7 per 1,000 characters), pages of Hong Kong (0.4) and finance (0.3), most of them on
+  one page each; none is called spun. Nineteen classical pages had none: but so little is flagged there
   that spun ones, of which none were measured, may well pass, too.
 - A word that lists write, in its right place on a page that has other odd words, may be flagged.
 - Deleted 一 are not found. Shuffled paragraphs are a matter of `normalise`, not of this model.

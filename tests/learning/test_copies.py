@@ -20,24 +20,6 @@ def test_one_with_few_is_an_editors_unless_another_document_agrees():
     assert found["提高", "进步"] == (2, 2)
 
 
-def test_what_is_no_word_is_believed_if_it_comes_often():
-    pair = ("大", "年夜")
-    marks = [Seen(*pair, f"{at}", before, before) for at, before in enumerate("很最更")]
-    company = [one._replace(doc_id=f"{at}") for at in range(3) for one in seen(*MANY)]
-    assert pair in facts([*marks, *company])
-    assert pair not in facts([*marks[:2], *company])
-
-
-def test_a_document_in_which_names_were_changed_is_no_tools():
-    names = [
-        ("王芳", "李强敏"),
-        ("赵六七", "孙八九"),
-        ("甲乙丙", "丁戊己"),
-        ("陈平安", "周而复"),
-    ] * 3
-    assert facts([*seen(*names), *seen(*MANY[:4])]) == {}
-
-
 def test_numbers_letters_and_long_stretches_are_no_pairs():
     odd = [("3月", "5月"), ("A股", "B股"), ("提高了工作水平", "进步"), ("，", "。")]
     assert facts(seen(*odd, *MANY)).keys() == set(MANY)
