@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pipeline.errors import UsageError
 from pipeline.links import find
+from pipeline.remote import remote
 from pipeline.stages import STAGES
 from pipeline.storage import MANIFEST, Manifest, file_hash, read_manifest, write_json
 
@@ -18,8 +19,10 @@ def link_from(folder: Path, model: Path, workers: int) -> Path:
     """Find the links among the tables in ``folder``, and write `links` beside them; nothing if they
     are there already. Returns where.
 
-    Raises UsageError if there are no finished tables.
+    Raises UsageError if there are no finished tables, or if they are in a store.
     """
+    if remote(folder):
+        raise UsageError(f"{folder} is in a store: copy its corpus/ to a folder on this machine")
     corpus = folder / STAGES["write"].directory
     manifest = finished(corpus)
     target = folder / LINKS
