@@ -102,8 +102,8 @@ LIMITS = """\
   `spun_probability` has a document's evidence behind it.
 - Text unlike the training text has more false flags. Of 442 clean pages of 20 genres most in
   essays (0.7 per 1,000 characters), pages of Hong Kong (0.4) and finance (0.3), most of them on
-  one page each; none is called spun. Nineteen classical pages had none: but so little is flagged there
-  that spun ones, of which none were measured, may well pass, too.
+  one page each; none is called spun. Nineteen classical pages had none: but so little is flagged
+  there that spun ones, of which none were measured, may well pass, too.
 - A word that lists write, in its right place on a page that has other odd words, may be flagged.
 - Deleted 一 are not found. Shuffled paragraphs are a matter of `normalise`, not of this model.
 - A flag is a probability about a text, no proof against a person: do not judge authors by it."""
