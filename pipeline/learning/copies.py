@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.hanzi import HAN
-from pipeline.links.alignment import are_words, changes
+from pipeline.links.alignment import are_words, changes, regions
 from pipeline.model.channel import MAX_LENGTH
 from pipeline.parquet import opened
 from pipeline.report.counting import chunks
@@ -31,9 +31,9 @@ LEAST_SHARE = 0.1
 """Of the times that an original was replaced in all copies, by this surface. A tool has one to
 three for each; what is rarer is a slip of the alignment."""
 
-LEAST_WORDS = 0.6
-"""Of the changes of a document those that are of words for words. Of one report and another, made
-on the same pattern, names and numbers differ."""
+LEAST_WORDS = 0.75
+"""Of all that differs between a document and its original that which is words for words. Between
+one report of an event and another it is names, numbers and whole sentences, too."""
 
 LEAST_TIMES = 3
 """Of a pair that is none of words, or that stands in one document with few others. Of such pairs
@@ -45,7 +45,7 @@ part of the word: of 不仅 and 不只 only the second character differs."""
 
 
 class Seen(NamedTuple):
-    """One substitution, read off two copies."""
+    """One substitution, read off two copies; without words, anything else that differs."""
 
     original: str
     surface: str
@@ -91,12 +91,11 @@ def _by_tools(seen: Iterable[Seen]) -> Iterator[Seen]:
     """What was read off documents in which nearly all that was changed is words for words."""
     documents: dict[str, list[Seen]] = defaultdict(list)
     for one in seen:
-        if _is_pair(one.original, one.surface):
-            documents[one.doc_id].append(one)
+        documents[one.doc_id].append(one)
     for group in documents.values():
         words = sum(are_words(one.original, one.surface) for one in group)
         if words >= LEAST_WORDS * len(group):
-            yield from group
+            yield from (one for one in group if _is_pair(one.original, one.surface))
 
 
 def _whole(seen: Iterable[Seen]) -> Iterator[Seen]:
@@ -161,5 +160,10 @@ def _substitutions(row: Mapping[str, Any], texts: Mapping[str, str]) -> Iterator
     for at in row["paragraphs"]:
         here = spun[at["start"] : at["end"]]
         there = original[at["other_start"] : at["other_end"]]
-        for change in changes(there, here) if here != there else ():
+        if here == there:
+            continue
+        made = changes(there, here)
+        for change in made:
             yield Seen(change.original, change.surface, row["doc_id"], change.before, change.behind)
+        for _ in range(len(regions(there, here)) - len(made)):
+            yield Seen("", "", row["doc_id"])

@@ -134,12 +134,12 @@ def changes(original: str, spun: str) -> list[Change]:
     >>> [change[:2] for change in changes("保障安全的工作人员。", "保障平安的事情职员。")]
     [('安全', '平安'), ('工作', '事情'), ('人员', '职员')]
     """
-    regions = _regions(original, spun)
+    differing = regions(original, spun)
     found = []
     done = 0
-    for number, region in enumerate(regions):
+    for number, region in enumerate(differing):
         start, end, *_ = region
-        following = regions[number + 1][0] if number + 1 < len(regions) else len(original)
+        following = differing[number + 1][0] if number + 1 < len(differing) else len(original)
         room = start - done, following - end
         for first, last, surface_first, surface_last in _words(original, spun, region, room):
             one, other = original[first:last], spun[surface_first:surface_last]
@@ -164,21 +164,21 @@ Region = tuple[int, int, int, int]
 """Start and end in the original, start and end in the spun text."""
 
 
-def _regions(original: str, spun: str) -> list[Region]:
+def regions(original: str, spun: str) -> list[Region]:
     """What differs, in order. One character that both have, between what was left out or put in,
     is no anchor: of 安全 and 平安 it is the 安.
     """
-    regions: list[Region] = []
+    found: list[Region] = []
     for op in Levenshtein.opcodes(original, spun):
         if op.tag == "equal":
             continue
         new = op.src_start, op.src_end, op.dest_start, op.dest_end
-        if regions and _belong_together(regions[-1], new):
-            new = (regions[-1][0], new[1], regions[-1][2], new[3])
-            regions[-1] = new
+        if found and _belong_together(found[-1], new):
+            new = (found[-1][0], new[1], found[-1][2], new[3])
+            found[-1] = new
         else:
-            regions.append(new)
-    return regions
+            found.append(new)
+    return found
 
 
 def _belong_together(one: Region, other: Region) -> bool:
