@@ -28,7 +28,7 @@ SAYS      = --custom-compile-command "make lock"
 $(foreach name,INPUT OUTPUT,$(if $(strip $($(name))),,$(error $(name) is empty: name a folder)))
 
 .DEFAULT_GOAL := run
-.PHONY: run ingest normalise flag segment write report picture export import links learn train evaluate bench growth test test-spark torture lint format lock clean help
+.PHONY: run ingest normalise flag segment write report picture export import links learn train evaluate bench growth proof test test-spark torture lint format lock clean help
 
 run: $(READY_RUN)  ## clean INPUT into tables and a report under OUTPUT (what `make` alone does)
 	@$(PIPELINE) run "$(INPUT)" "$(OUTPUT)" $(OPTIONS)
@@ -78,6 +78,9 @@ bench: $(READY)  ## measure the speed of every stage on the text in DEV, beside 
 growth: $(READY_DEV)  ## measure time, memory and disk as the input grows, on the text in DEV
 	@$(PY) -m tests.growth "$(DEV)" "$(LEXICA)" --folder "$(OUTPUT)/growth"
 
+proof: $(READY_DEV)  ## measure what a corpus teaches about each list of LEXICA that the model has forgotten
+	@$(PY) -m tests.proof "$(DEV)" "$(CORPUS)" "$(LEXICA)" --folder "$(OUTPUT)/proof"
+
 test: $(READY_DEV)  ## run the tests
 	@$(PY) -m pytest
 
@@ -97,7 +100,7 @@ lock:  ## choose the versions again, with uv
 	@$(PINS) $(SAYS) -o requirements.txt && $(PINS) $(SAYS) --extra dev -c requirements.txt -o requirements-dev.txt && $(PINS) $(SAYS) --extra spark -c requirements.txt -o requirements-spark.txt
 
 clean:  ## delete what was made under OUTPUT; INPUT stays
-	@rm -rf "$(OUTPUT)/0-stdin" "$(OUTPUT)/1-ingested" "$(OUTPUT)/2-normalised" "$(OUTPUT)/3-flagged" "$(OUTPUT)/4-segmented" "$(OUTPUT)/corpus" "$(OUTPUT)/evaluation.tsv" "$(OUTPUT)/bench.json" "$(OUTPUT)/growth" "$(OUTPUT)/links" "$(OUTPUT)/learned" "$(OUTPUT)/report.html"
+	@rm -rf "$(OUTPUT)/0-stdin" "$(OUTPUT)/1-ingested" "$(OUTPUT)/2-normalised" "$(OUTPUT)/3-flagged" "$(OUTPUT)/4-segmented" "$(OUTPUT)/corpus" "$(OUTPUT)/evaluation.tsv" "$(OUTPUT)/bench.json" "$(OUTPUT)/growth" "$(OUTPUT)/proof" "$(OUTPUT)/links" "$(OUTPUT)/learned" "$(OUTPUT)/report.html"
 
 help:  ## this list
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -149,7 +149,7 @@ def changes(original: str, spun: str) -> list[Change]:
                     for at, place in ((first - 1, surface_first - 1), (last, surface_last))
                 )
                 found.append(Change(one, other, surface_first, first, *beside))
-        done = end
+            done = max(end, last)
     return found
 
 
@@ -237,6 +237,7 @@ def are_words(one: str, other: str) -> bool:
 
 
 def _frequency(word: str) -> int:
+    jieba.setLogLevel("WARNING")  # it would tell everybody that it loads its dictionary
     jieba.dt.check_initialized()
     return int(jieba.dt.FREQ.get(word, 0)) if len(word) > 1 else 0
 
