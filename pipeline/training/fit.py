@@ -130,10 +130,10 @@ def fit(
 
     ``known`` are the channels that the fitting uses, each for some of the pages: much of what these
     were spun with is in no list there, as it will be with tools that nobody has a list for.
-    ``advertised`` are clean pages
-    with advertisers' terms (`insertion_fit.contexts`). ``judged`` are sites of real pages: the
-    trees of all rounds of the reading are fitted on them, too. They say nothing of how frequent
-    spinning is, so the prior, the gate and the verdict on pages are not.
+    ``advertised`` are clean pages with advertisers' terms (`insertion_fit.contexts`). ``judged``
+    are sites of real pages: the trees of all rounds of the reading are fitted on them, too. They
+    say nothing of how frequent spinning is, so the prior, the gate and the verdict on pages are
+    not.
     """
     ngrams = readerships[0].ngrams
     batches = [batch for one in readerships for batch in _batches(one)]
@@ -221,7 +221,7 @@ def _fit_glance(channels: Sequence[Channel], batches: Sequence[Readership], seed
         rows[strikes], labels[strikes], weight[strikes], fold[strikes], seed, GLANCE
     )
     edges = np.cumsum(sizes)[:-1]
-    parts = np.split(odds, edges), np.split(of_striking, np.cumsum(strikes)[edges - 1])
+    parts = np.split(odds, edges), np.split(of_striking, np.append(0, np.cumsum(strikes))[edges])
     documents = np.concatenate(
         [
             glance_rows(look, *map(probability, both))
