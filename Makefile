@@ -61,7 +61,7 @@ import: $(READY)  ## add the answers in SHEET to ANSWERS
 	@$(PIPELINE) import "$(SHEET)" "$(ANSWERS)"
 
 links: run  ## clean INPUT, and find which documents are copies of others, spun or not: OUTPUT/links
-	@$(PIPELINE) links "$(OUTPUT)" --model "$(MODEL)"
+	@$(PIPELINE) links "$(OUTPUT)" $(OPTIONS)
 
 learn: run  ## clean INPUT, and learn from it the words of tools that no list knows: OUTPUT/learned
 	@$(PIPELINE) learn "$(OUTPUT)" --model "$(MODEL)"

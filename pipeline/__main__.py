@@ -143,6 +143,14 @@ def _stage_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _work_arguments(parser: argparse.ArgumentParser) -> None:
+    _engine_arguments(parser)
+    parser.add_argument(
+        LOG_JSON, action="store_true", help="tell on stderr in JSON, an object a line (see README)"
+    )
+    _config_arguments(parser)
+
+
+def _engine_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=_count, metavar="N", help="processes (default: cores)")
     parser.add_argument(
         "--engine",
@@ -150,10 +158,6 @@ def _work_arguments(parser: argparse.ArgumentParser) -> None:
         default="local",
         help="; ".join(f"{name}: {what}" for name, what in RUNNERS.items()),
     )
-    parser.add_argument(
-        LOG_JSON, action="store_true", help="tell on stderr in JSON, an object a line (see README)"
-    )
-    _config_arguments(parser)
 
 
 def _config_arguments(parser: argparse.ArgumentParser) -> None:
@@ -395,15 +399,16 @@ def _train(args: argparse.Namespace) -> None:
 def _links_arguments(parser: argparse.ArgumentParser) -> None:
     _report_arguments(parser)
     parser.add_argument("--model", metavar="DIR", default=Config().model, help="another model")
-    parser.add_argument("--workers", type=_count, metavar="N", help="processes (default: cores)")
+    _engine_arguments(parser)
 
 
 def _links(args: argparse.Namespace) -> None:
     from pipeline.links.command import link_from
     from pipeline.remote import place
 
-    leave_pandas_out()
-    print(link_from(place(args.output), Path(args.model), _workers(args)))
+    if args.engine == "local":
+        leave_pandas_out()
+    print(link_from(place(args.output), Path(args.model), _workers(args), args.engine))
 
 
 # --- learn

@@ -58,15 +58,15 @@ def test_without_java(
 
 
 def test_what_spark_says_of_its_failures_is_one_line() -> None:
-    told = spark._told("Job aborted: ExecutorLostFailure (executor 1 exited)\n\tat x", "m", "flag")
+    told = spark.raised("Job aborted: ExecutorLostFailure (executor 1 exited)\n\tat x", "m", "flag")
     assert str(told).startswith("flag: expected every executor to finish, found one that was")
     for text in ("\nNo disk\n\tat org.apache", "An error while calling o1.x\n: No disk\n\tat x"):
-        told = spark._told(text, "m", "flag")
+        told = spark.raised(text, "m", "flag")
         assert str(told) == "flag: expected no error of Spark's, found No disk"
 
 
 def test_every_engine_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spark, "_check_installed", lambda: None)
+    monkeypatch.setattr(spark, "check_installed", lambda: None)
     for name in RUNNERS:
         with start(name, 3) as workers:
             assert workers.count == 3

@@ -7,58 +7,66 @@ what was changed tells which of the two a tool has made (`direction`).
 """
 
 import shutil
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterable, Iterator
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 import pyarrow as pa
 
-from pipeline.links import joining
+from pipeline.config import SHIPPED_MODEL
+from pipeline.links.engines import Engine, start
 from pipeline.links.judging import judge_group
 from pipeline.links.sampling import sample_part
 from pipeline.parquet import opened, writing
 from pipeline.schema import LINKS
 from pipeline.storage import Manifest
 
-PART_ROWS, GROUP_ROWS = 1_000_000, 50_000
+PART_GROUPS, GROUP_ROWS = 20, 50_000
+"""Row groups of a part, rows of a group."""
 WORK = "_work"
 """What is made on the way, beside the table; removed in the end."""
 
 
-def find(corpus: Path, manifest: Manifest, target: Path, model: Path, workers: int) -> int:
+def find(
+    corpus: Path,
+    manifest: Manifest,
+    target: Path,
+    model: Path,
+    workers: int,
+    engine: str = "local",
+) -> int:
     """Write the table `links` of finished tables into ``target``. Returns its rows.
 
     Exact copies, of which `documents` tells by `duplicate_of`, have no links of their own. Memory
-    is bounded for each worker, and for the database (`joining.MEMORY_MB`); what is made on the way
-    lies on disk, beside the table.
+    is bounded for each worker, and for the database (`engines.local.MEMORY_MB`); what is made on
+    the way lies on disk, beside the table.
     """
+    corpus, target = corpus.absolute(), target.absolute()
     work = target / WORK
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
+    names = [
+        part.name for part in manifest.parts if part.name.startswith("documents/") and part.rows
+    ]
     try:
-        return _find(corpus, manifest, target, model, workers)
+        with start(engine, workers, work) as opened_engine:
+            return _write(_links(opened_engine, corpus, names, work, model), target)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _find(corpus: Path, manifest: Manifest, target: Path, model: Path, workers: int) -> int:
-    work = target / WORK
-    names = [
-        part.name for part in manifest.parts if part.name.startswith("documents/") and part.rows
-    ]
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        made = list(pool.map(partial(sample_part, corpus, work), range(len(names)), names))
-        samples, documents = zip(*made, strict=True) if made else ((), ())
-        with joining.database(work, workers) as db:
-            texts = work / "texts.parquet"
-            groups = 0
-            if made and joining.meet(db, samples, documents):
-                joining.write_texts(db, [corpus / name for name in names], texts)
-                groups = _groups(texts)
-            judged = pool.map(partial(judge_group, texts, work, model), range(groups))
-            return _write(joining.ordered(db, [path for path in judged if path]), target)
+def _links(
+    engine: Engine, corpus: Path, names: list[str], work: Path, model: Path
+) -> Iterator[pa.RecordBatch]:
+    if not names:
+        return
+    made = engine.map(partial(sample_part, corpus, work), list(enumerate(names)))
+    samples, documents = zip(*made, strict=True)
+    texts = engine.meet(samples, documents, [corpus / name for name in names])
+    groups = [(path, number) for path in texts for number in range(_groups(path))]
+    judge = partial(judge_group, work, None if model == SHIPPED_MODEL else model.absolute())
+    judged = engine.map(judge, list(enumerate(groups)))
+    yield from engine.ordered([path for path in judged if path])
 
 
 def _groups(path: Path) -> int:
@@ -66,20 +74,32 @@ def _groups(path: Path) -> int:
         return int(file.num_row_groups)
 
 
-def _write(batches: Iterator[pa.RecordBatch], target: Path) -> int:
+def _write(batches: Iterable[pa.RecordBatch], target: Path) -> int:
     """The table in parts; those that an earlier run has left are removed."""
+    groups = _regrouped(batches)
     rows = index = 0
     old = set(target.glob("part-*.parquet"))
-    batch = next(batches, None)
-    while batch is not None or not index:
+    group = next(groups, None)
+    while group is not None or not index:
         name = f"part-{index:05d}.parquet"
         old.discard(target / name)
         with writing(target, name, LINKS, "", GROUP_ROWS) as part:
-            while batch is not None and part.rows < PART_ROWS:
-                part.write(batch.cast(LINKS))
-                batch = next(batches, None)
+            while group is not None and part.rows < PART_GROUPS * GROUP_ROWS:
+                part.write(group)
+                group = next(groups, None)
         rows += part.rows
         index += 1
     for path in old:
         path.unlink()
     return rows
+
+
+def _regrouped(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The same rows, GROUP_ROWS at a time, however many an engine gives at once."""
+    waiting = LINKS.empty_table()
+    for batch in batches:
+        waiting = pa.concat_tables([waiting, pa.Table.from_batches([batch]).cast(LINKS)])
+        while waiting.num_rows >= GROUP_ROWS:
+            yield from waiting.slice(0, GROUP_ROWS).combine_chunks().to_batches()
+            waiting = waiting.slice(GROUP_ROWS)
+    yield from waiting.combine_chunks().to_batches()

@@ -15,7 +15,7 @@ MADE_FROM = "_made_from.json"
 Parquet pass over what begins with `_`."""
 
 
-def link_from(folder: Path, model: Path, workers: int) -> Path:
+def link_from(folder: Path, model: Path, workers: int, engine: str = "local") -> Path:
     """Find the links among the tables in ``folder``, and write `links` beside them; nothing if they
     are there already. Returns where.
 
@@ -30,7 +30,7 @@ def link_from(folder: Path, model: Path, workers: int) -> Path:
     marker = target / MADE_FROM
     if not marker.exists() or json.loads(marker.read_text(encoding="utf-8")) != made_from:
         marker.unlink(missing_ok=True)
-        find(corpus, manifest, target, model, workers)
+        find(corpus, manifest, target, model, workers, engine)
         write_json(marker, made_from)
     return target
 

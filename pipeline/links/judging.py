@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.config import SHIPPED_MODEL
 from pipeline.links import direction
 from pipeline.links.alignment import Matched, Span, changes, matched
 from pipeline.links.sampling import code_points, is_word
@@ -30,11 +31,16 @@ class Text(NamedTuple):
     """Probability that it was, by itself."""
 
 
-def judge_group(texts: Path, work: Path, model: Path, group: int) -> Path | None:
-    """Write the links among one row group of pairs; None if there is none."""
+def judge_group(
+    work: Path, model: Path | None, numbered: tuple[int, tuple[Path, int]]
+) -> Path | None:
+    """Write the links among one group of pairs, which has that number, file and row group; None if
+    there is none. Without a ``model`` it is the shipped one, wherever that is on this machine.
+    """
+    number, (texts, group) = numbered
     with opened(texts) as file:
         pairs = file.read_row_group(group, use_threads=False).to_pylist()
-    ngrams = scorer.load(model).ngrams
+    ngrams = scorer.load(model or SHIPPED_MODEL).ngrams
     links = [
         found
         for pair in pairs
@@ -42,7 +48,7 @@ def judge_group(texts: Path, work: Path, model: Path, group: int) -> Path | None
     ]
     if not links:
         return None
-    path = work / f"links-{group:06d}.parquet"
+    path = work / f"links-{number:06d}.parquet"
     pq.write_table(pa.Table.from_pylist(links, LINKS), path)
     return path
 

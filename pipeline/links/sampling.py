@@ -62,12 +62,14 @@ def sampled(text: str) -> Hashes:
     return np.unique((mixed[mixed < _LIMIT] >> np.uint64(1)).astype(np.int64))
 
 
-def sample_part(corpus: Path, work: Path, index: int, name: str) -> tuple[Path, Path]:
-    """Write the sampled shingles of one part of `documents`, and who they are: two files in
-    ``work``. A text is sampled as it stands and as the detector restores it.
+def sample_part(corpus: Path, work: Path, numbered: tuple[int, str]) -> tuple[Path, Path]:
+    """Write the sampled shingles of one part of `documents`, which has that number and name, and
+    who they are: two files in ``work``. A text is sampled as it stands and as the detector restores
+    it.
 
     Numbers of documents that nothing is suspected of are lower than all others (`joining`).
     """
+    index, name = numbered
     with opened(corpus / name) as file:
         table = file.read(["doc_id", "text", "spun_probability", "duplicate_of"])
     restored = _restored(corpus / name.replace("documents", "sentences", 1))

@@ -79,7 +79,7 @@ class Workers:
     """Spark's executors, by a session that is started when there is first a job to do."""
 
     def __init__(self, count: int) -> None:
-        _check_installed()
+        check_installed()
         self.count = count
         self._session: SparkSession | None = None
         self._root = ""
@@ -101,12 +101,12 @@ class Workers:
         ordered = sorted((_absolute(job) for job in jobs), key=lambda job: -job.weight)
         first = ordered[0]
         if self._session is None:
-            self._session, self._root = self._open.enter_context(_session(self.count))
-        told = _to_tell(first)
-        collecting = _Collecting(self._session, _task(self._root, json.dumps(told)), ordered)
+            self._session, self._root = self._open.enter_context(session(self.count))
+        facts = _to_tell(first)
+        collecting = _Collecting(self._session, _task(self._root, json.dumps(facts)), ordered)
         _wait(collecting, ordered, report)
         if collecting.error is not None:
-            raise _told(str(collecting.error), told["mark"], first.stage) from collecting.error
+            raise raised(str(collecting.error), facts["mark"], first.stage) from collecting.error
         unseen = {part.key for part in collecting.parts if part.name == UNSEEN}
         parts = [part for part in collecting.parts if part.name != UNSEEN]
         _check_shared(first, parts)
@@ -117,7 +117,8 @@ class Workers:
 # --- where the run is started
 
 
-def _check_installed() -> None:
+def check_installed() -> None:
+    """Raises UsageError if pyspark or Java is missing."""
     try:
         import pyspark  # noqa: F401, PLC0415 - an extra: see pyproject.toml
     except ImportError:
@@ -142,7 +143,7 @@ def _java_version(java: str) -> int:
 
 
 @contextmanager
-def _session(count: int) -> "Iterator[tuple[SparkSession, str]]":
+def session(count: int) -> "Iterator[tuple[SparkSession, str]]":
     """A session, and the folder from which its tasks import this package (see `_task`).
 
     A session that is there already is used, and outlives us.
@@ -219,7 +220,7 @@ def _absolute(job: Job) -> Job:
 def _to_tell(job: Job) -> dict[str, Any]:
     """What all tasks of a stage are told beside their jobs: what must be so where they run."""
     return {
-        "mark": uuid4().hex,  # between which an error is found again: see `_told`
+        "mark": uuid4().hex,  # between which an error is found again: see `raised`
         "holder": lock_holder(job.target),
         "ingredients": ingredients(job.stage, job.config),
         "model": str(SHIPPED_MODEL),
@@ -227,11 +228,24 @@ def _to_tell(job: Job) -> dict[str, Any]:
 
 
 def _task(root: str, told: str) -> Callable[[Batches], Batches]:
-    """What `mapInArrow` calls. A closure, so that it is sent as it is, and imports this package
-    only when it has seen to it that there is one: in ``root``, or in the archive that was sent.
-    """
+    """What `mapInArrow` calls. A closure, so that it is sent as it is."""
+    find_package = finding(root)
 
     def task(batches: Batches) -> Batches:
+        find_package()
+        from pipeline.runners.spark import do_tasks  # noqa: PLC0415
+
+        yield from do_tasks(batches, told)
+
+    return task
+
+
+def finding(root: str) -> Callable[[], None]:
+    """A function that sees to it that this package can be imported where a task is done: from
+    ``root``, or from the archive that was sent. A closure, for before that nothing of it is there.
+    """
+
+    def find() -> None:
         import sys  # noqa: PLC0415 - nothing of this module is there yet
 
         folder = root
@@ -241,11 +255,8 @@ def _task(root: str, told: str) -> Callable[[Batches], Batches]:
             folder = SparkFiles.get(ARCHIVE)
         if folder not in sys.path:
             sys.path.insert(0, folder)
-        from pipeline.runners.spark import do_tasks  # noqa: PLC0415
 
-        yield from do_tasks(batches, told)
-
-    return task
+    return find
 
 
 def _calm() -> Callable[[Iterator[Any]], Iterator[Any]]:
@@ -293,7 +304,7 @@ class _Collecting:
         rows = self._context.parallelize([(pickle.dumps(job),) for job in jobs], len(jobs))
         rows = rows.mapPartitions(_calm())
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", category=FutureWarning)  # see _session
+            warnings.filterwarnings("ignore", category=FutureWarning)  # see `session`
             self._frame = session.createDataFrame(rows, "job binary").mapInArrow(task, RETURNED)
         self._thread = threading.Thread(target=self._collect, daemon=True)
         self._thread.start()
@@ -328,7 +339,7 @@ class _Collecting:
             self._thread.join()
 
 
-def _told(text: str, mark: str, stage: str) -> Exception:
+def raised(text: str, mark: str, stage: str) -> Exception:
     """What a task raised, or why there is no task any more.
 
     Of an exception Java keeps nothing but the text. What we have put there stands between marks

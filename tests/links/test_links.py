@@ -10,6 +10,7 @@ import pytest
 
 from pipeline.__main__ import main
 from pipeline.links import joining
+from pipeline.links.engines import start
 from pipeline.schema import LINKS
 from tests.learning.pages import LINES, SENTENCES
 
@@ -130,11 +131,12 @@ def test_a_text_with_many_copies_does_not_make_a_pair_of_each_two(tmp_path):
         "sampled": [9] * n,
     }
     pq.write_table(pa.table(columns), known)
-    with joining.database(tmp_path, 1) as db:
-        pairs = joining.meet(db, [samples], [known])
-        linked = db.execute("SELECT count(DISTINCT one_id) FROM pairs").fetchone()
-    assert pairs <= joining.MOST_PARTNERS * n
-    assert linked == (n - 1,)
+    pq.write_table(pa.table({"doc_id": names, "text": names}), tmp_path / "texts.parquet")
+    with start("local", 1, tmp_path) as engine:
+        (path,) = engine.meet([samples], [known], [tmp_path / "texts.parquet"])
+    pairs = pq.read_table(path)
+    assert len(pairs) <= joining.MOST_PARTNERS * n
+    assert len(pairs["one_id"].unique()) == n - 1
 
 
 def test_without_tables_there_is_advice(tmp_path, capsys):

@@ -84,7 +84,7 @@ def test_a_second_run_starts_no_session(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(spark, "_session", None)
+    monkeypatch.setattr(spark, "session", None)
     run(mixed, sparked)
     assert capsys.readouterr().err.splitlines() == [f"{name}: up to date" for name in STAGES]
 
