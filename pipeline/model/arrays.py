@@ -6,6 +6,9 @@ import numpy.typing as npt
 Ids = npt.NDArray[np.uint16]
 """Characters, by their number in the alphabet."""
 
+Levels = npt.NDArray[np.uint8]
+"""How much each character surprises the language model, in levels (`tagger.surprises`)."""
+
 Keys = npt.NDArray[np.uint64]
 """Packed or hashed n-grams."""
 

@@ -52,18 +52,19 @@ TAG_FEATURES = (
     "inserted",
 )
 DOCUMENT_FEATURES = (
-    "others_density",  # sum of the other sites' first-pass probabilities, per 100 characters
+    # Of the other surfaces of the document, each by its likeliest site of the round before:
+    "others_density",  # sum of their chances, per 100 characters
     "others_top",  # mean of the ten best of them
     "others_sure",  # log(1 + number of them above one half)
-    "document_length",  # log
     "family_share",  # share of all suspicion against others that falls on one family of spinners
+    "others_repeat",  # the share whose surface stands twice or more: some tools fire each line
+    # once, some wherever they can
+    "others_original",  # the share whose original still stands elsewhere
+    "others_listed",  # the share that a list knows
+    "document_length",  # log
     "same_count",  # log(1 + other sites where the same surface stands)
     "same_mean",  # their mean chance; occurrences that were not worth judging count as none
     "same_best",  # the highest of their log odds, or -8
-    "others_repeat",  # of the other suspected sites, the share whose surface stands twice or more:
-    # some tools fire each line once, some wherever they can
-    "others_original",  # the share whose original still stands elsewhere
-    "others_listed",  # the share that a list knows
     "own",  # the site's log odds in the round before
     "rate",  # log odds of substitution that the other sites give this one
     "spun",  # log odds that the document is spun, at most 20 either way
@@ -224,27 +225,59 @@ def document_features(
     ``family`` and ``odds``, of the round before, belong to the best candidate of each site.
     """
     p = probability(odds)
-    n = len(batch.starts)
     length = np.maximum(1, batch.ends - batch.starts)
-    others = np.bincount(sites.document, p, n)[sites.document] - p
-    sure = np.bincount(sites.document, p > 0.5, n)[sites.document] - (p > 0.5)
+    group = by_surface(sites)
+    top = likeliest(group, odds)
+    marks = surface_count > 1, original_count > 0, family & LISTED > 0
     columns = [
-        100.0 * others / length[sites.document],
-        _top_of_others(sites.document, p, n, 10),
-        np.log1p(sure),
-        np.log(length[sites.document]),
-        _family_share(sites.document, p, n, family, others),
-        *_same_surface(sites, p, odds, surface_count),
         *(
-            _share_of_others(sites.document, p, n, others, marked)
-            for marked in (surface_count > 1, original_count > 0, family & LISTED > 0)
+            column[group]
+            for column in _of_others(
+                sites.document[top], p[top], length, family[top], [mark[top] for mark in marks]
+            )
         ),
+        np.log(length[sites.document]),
+        *_same_surface(group, p, odds, surface_count),
         odds,
         posterior.prior,
         np.clip(posterior.spun, -20, 20)[sites.document],
         tagged(batch, tags)[sites.document],
     ]
     return np.stack(columns, axis=1).astype(np.float32)
+
+
+def by_surface(sites: Sites) -> Ints:
+    """Of each site the number of its surface in its document: those of one number are the same word
+    again.
+    """
+    key = sites.document * (int(sites.term.max(initial=0)) + 1) + sites.term
+    return np.asarray(np.unique(key, return_inverse=True)[1])
+
+
+def likeliest(group: Ints, odds: Floats) -> Ints:
+    """The likeliest site of each group. It speaks for its surface: a directory of firms says the
+    same odd word thirty times, and that is one odd word.
+    """
+    order = np.lexsort((-odds, group))
+    return order[np.searchsorted(group[order], np.arange(int(group.max(initial=-1)) + 1))]
+
+
+def _of_others(
+    document: Ints, p: Doubles, length: Ints, family: Flags, marks: Sequence[Bools]
+) -> list[Doubles | Floats]:
+    """What the other surfaces of its document say to each; the columns `others_density` to
+    `others_sure`, `family_share`, and the shares of the marked ones.
+    """
+    n = len(length)
+    others = np.bincount(document, p, n)[document] - p
+    sure = np.bincount(document, p > 0.5, n)[document] - (p > 0.5)
+    return [
+        100.0 * others / length[document],
+        _top_of_others(document, p, n, 10),
+        np.log1p(sure),
+        _family_share(document, p, n, family, others),
+        *(_share_of_others(document, p, n, others, marked) for marked in marks),
+    ]
 
 
 def tagged(batch: Batch, tags: Floats) -> Doubles:
@@ -272,13 +305,11 @@ def _share_of_others(document: Ints, p: Doubles, n: int, others: Doubles, marked
 
 
 def _same_surface(
-    sites: Sites, p: Doubles, odds: Floats, surface_count: Ints
+    group: Ints, p: Doubles, odds: Floats, surface_count: Ints
 ) -> tuple[Doubles, Doubles, Doubles]:
     """What the other occurrences of the same surface in the document say: many tools replace every
     occurrence of a word, others one alone.
     """
-    key = sites.document * (int(sites.term.max(initial=0)) + 1) + sites.term
-    _, group = np.unique(key, return_inverse=True)
     count = np.bincount(group)[group] - 1
     mean = (np.bincount(group, p)[group] - p) / np.maximum(1, surface_count - 1)
     order = np.lexsort((-odds, group))

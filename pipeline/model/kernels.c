@@ -37,7 +37,7 @@ enum {
 };
 
 /* Raised with every change of a function's arguments or of a struct: `native.py` asks. */
-EXPORT int32_t interface(void) { return 2; }
+EXPORT int32_t interface(void) { return 3; }
 
 /* --- static_table.py ---------------------------------------------------------------------- */
 
@@ -467,6 +467,8 @@ typedef struct {
     const float *before_size;
     const int8_t *behind;
     const float *behind_size;
+    const int8_t *surprise;
+    const float *surprise_size;
     int64_t n_layers;
     const Layer *layers;
     const float *per_last;
@@ -494,21 +496,24 @@ static inline uint32_t pair_of(uint32_t first, uint32_t second) {
    compiler makes the best of each. */
 #define TAGGING(NAME, FEATURES)                                                                    \
     __attribute__((target(FEATURES))) static void embed_##NAME(                                    \
-        const Tagger *tagger, const uint16_t *ids, int64_t n, float *x) {                          \
+        const Tagger *tagger, const uint16_t *ids, const uint8_t *surprise, int64_t n, float *x) { \
         for (int64_t i = 0; i < n; i++) {                                                          \
             uint32_t id = ids[i], left = i ? ids[i - 1] : 0, right = i + 1 < n ? ids[i + 1] : 0;   \
             uint32_t before = pair_of(left, id), behind = pair_of(id, right);                      \
             const int8_t *own = tagger->chars + id * WIDTH;                                  \
             const int8_t *one = tagger->before + (uint64_t)before * PAIR_WIDTH;              \
             const int8_t *two = tagger->behind + (uint64_t)behind * PAIR_WIDTH;              \
-            float size = tagger->chars_size[id];                                                   \
+            const int8_t *here = tagger->surprise + (uint64_t)surprise[i] * WIDTH;                 \
+            float size = tagger->chars_size[id], size_here = tagger->surprise_size[surprise[i]];   \
             float size_one = tagger->before_size[before], size_two = tagger->behind_size[behind];  \
             float *row = x + i * WIDTH;                                                            \
             for (int j = 0; j < PAIR_WIDTH; j++)                                                   \
-                row[j] = (float)own[j] * size + (float)one[j] * size_one;                          \
+                row[j] = (float)own[j] * size + (float)here[j] * size_here +                       \
+                         (float)one[j] * size_one;                                                 \
             for (int j = 0; j < PAIR_WIDTH; j++)                                                   \
                 row[PAIR_WIDTH + j] =                                                              \
-                    (float)own[PAIR_WIDTH + j] * size + (float)two[j] * size_two;                  \
+                    (float)own[PAIR_WIDTH + j] * size +                                            \
+                    (float)here[PAIR_WIDTH + j] * size_here + (float)two[j] * size_two;            \
         }                                                                                          \
     }                                                                                              \
     __attribute__((target(FEATURES))) static void read_##NAME(                                     \
@@ -553,13 +558,13 @@ static inline uint32_t pair_of(uint32_t first, uint32_t second) {
         }                                                                                          \
     }                                                                                              \
     __attribute__((target(FEATURES))) static void tag_##NAME(                                      \
-        const Tagger *tagger, const uint16_t *ids, int64_t n, float *x, uint8_t *steps,            \
-        float *scores) {                                                                           \
+        const Tagger *tagger, const uint16_t *ids, const uint8_t *surprise, int64_t n, float *x,   \
+        uint8_t *steps, float *scores) {                                                           \
         int32_t sums[AT_ONCE * HIDDEN], none[WIDTH] = {0};                                         \
         uint8_t hidden[AT_ONCE * HIDDEN];                                                          \
         uint8_t *inner = steps + GAP * WIDTH;                                                      \
         memset(steps, MOST_SIGNED, (size_t)(n + 2 * GAP + AT_ONCE) * WIDTH);                       \
-        embed_##NAME(tagger, ids, n, x);                                                           \
+        embed_##NAME(tagger, ids, surprise, n, x);                                                 \
         for (const Layer *layer = tagger->layers; layer < tagger->layers + tagger->n_layers;       \
              layer++) {                                                                            \
             read_##NAME(x, n, layer->per_x, inner);                                                \
@@ -648,7 +653,8 @@ MULTIPLY(avx2, "avx2", __m256i, 8, 2, TWO_ROWS)
 TAGGING(vnni, "avx512f,avx512bw,avx512vnni")
 TAGGING(avx2, "avx2")
 
-typedef void (*Tag)(const Tagger *, const uint16_t *, int64_t, float *, uint8_t *, float *);
+typedef void (*Tag)(const Tagger *, const uint16_t *, const uint8_t *, int64_t, float *, uint8_t *,
+                    float *);
 
 static Tag tag_here(void) {
     __builtin_cpu_init();
@@ -663,9 +669,9 @@ EXPORT int32_t tags_here(int32_t narrow) {
 
 /* Scores of n ids. ``x`` has room for n rows of WIDTH, ``steps`` for n + 2 * GAP + AT_ONCE.
    ``narrow`` asks for the narrower vectors, for the tests. */
-EXPORT void tag(const Tagger *tagger, const uint16_t *ids, int64_t n, float *x, uint8_t *steps,
-                float *scores, int32_t narrow) {
-    (narrow ? tag_avx2 : tag_here())(tagger, ids, n, x, steps, scores);
+EXPORT void tag(const Tagger *tagger, const uint16_t *ids, const uint8_t *surprise, int64_t n,
+                float *x, uint8_t *steps, float *scores, int32_t narrow) {
+    (narrow ? tag_avx2 : tag_here())(tagger, ids, surprise, n, x, steps, scores);
 }
 #else
 EXPORT int32_t tags_here(int32_t narrow) {
@@ -673,8 +679,9 @@ EXPORT int32_t tags_here(int32_t narrow) {
     return 0;
 }
 
-EXPORT void tag(const Tagger *tagger, const uint16_t *ids, int64_t n, float *x, uint8_t *steps,
-                float *scores, int32_t narrow) {
-    (void)tagger, (void)ids, (void)n, (void)x, (void)steps, (void)scores, (void)narrow;
+EXPORT void tag(const Tagger *tagger, const uint16_t *ids, const uint8_t *surprise, int64_t n,
+                float *x, uint8_t *steps, float *scores, int32_t narrow) {
+    (void)tagger, (void)ids, (void)surprise, (void)n, (void)x, (void)steps, (void)scores;
+    (void)narrow;
 }
 #endif

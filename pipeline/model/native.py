@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.model.arrays import Bools, Floats, Ids, Ints
+from pipeline.model.arrays import Bools, Floats, Ids, Ints, Levels
 
-INTERFACE = 2
+INTERFACE = 3
 """Of the functions and structs below. A library that was built from another `kernels.c` is left
 alone."""
 
@@ -38,7 +38,7 @@ _ARGUMENTS: Mapping[str, tuple[Any, ...]] = {
     "promising": (*[_POINTER] * 6, _INT, _POINTER, ctypes.c_float, *[_POINTER] * 3),
     "windows": (*[_POINTER] * 5, _INT, _INT, _POINTER, _POINTER),
     "log_odds": (*[_POINTER] * 3, _INT, _INT, _POINTER, _INT, _INT, _POINTER),
-    "tag": (_POINTER, _POINTER, _INT, _POINTER, _POINTER, _POINTER, ctypes.c_int32),
+    "tag": (*[_POINTER] * 3, _INT, *[_POINTER] * 3, ctypes.c_int32),
     "tags_here": (ctypes.c_int32,),
 }
 _RESULTS: Mapping[str, Any] = {"matches": _INT, "promising": _INT, "tags_here": ctypes.c_int32}
@@ -109,6 +109,8 @@ class Tagger(ctypes.Structure):
         ("before_size", _POINTER),
         ("behind", _POINTER),
         ("behind_size", _POINTER),
+        ("surprise", _POINTER),
+        ("surprise_size", _POINTER),
         ("n_layers", _INT),
         ("layers", _POINTER),
         ("per_last", _POINTER),
@@ -287,15 +289,23 @@ def tags_here(*, narrow: bool = False) -> bool:
 
 
 def tag(
-    tagger: Held, ids: Ids, width: int, gap: int, heads: int, *, narrow: bool = False
+    tagger: Held,
+    ids: Ids,
+    surprise: Levels,
+    width: int,
+    gap: int,
+    heads: int,
+    *,
+    narrow: bool = False,
 ) -> Floats:
     """`Tagger._window`, with the widest instructions that there are, or the narrower ones."""
     ids = np.ascontiguousarray(ids, dtype=np.uint16)
+    surprise = np.ascontiguousarray(surprise, dtype=np.uint8)
     n = len(ids)
     x = np.empty((n, width), dtype=np.float32)
     steps = np.empty((n + 2 * gap + AT_ONCE, width), dtype=np.uint8)
     scores = np.empty((n, heads), dtype=np.float32)
     if n:
         places = (address(array) for array in (x, steps, scores))
-        _library().tag(tagger.address, address(ids), n, *places, narrow)
+        _library().tag(tagger.address, address(ids), address(surprise), n, *places, narrow)
     return scores

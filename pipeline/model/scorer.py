@@ -40,11 +40,11 @@ from pipeline.model.sites import (
     in_parts,
     worth_judging,
 )
-from pipeline.model.tagger import HEADS, Tagger
+from pipeline.model.tagger import HEADS, Tagger, surprises
 from pipeline.model.trees import Trees
 from pipeline.spans import Loss
 
-FORMAT = 6
+FORMAT = 7
 """Raised with every change after which the files of an older model no longer fit the code."""
 
 AT_SIGHT = 2500
@@ -112,10 +112,12 @@ class Judged(NamedTuple):
     """Of each text."""
 
 
-def find(model: NgramModel, channel: Channel, texts: list[str], tags: Floats) -> Found:
-    """The sites that are worth judging, given what the tagger says of each character."""
-    batch = batch_of(model, texts)
-    log_probs = model.log_probs(batch.ids)
+def find(
+    model: NgramModel, channel: Channel, batch: Batch, log_probs: Floats, tags: Floats
+) -> Found:
+    """The sites that are worth judging, given what the language model and the tagger say of each
+    character.
+    """
     start, term = channel.matches(batch.ids)
     suspected = f.mean_inside(tags, start, start + channel.length[term]) >= LEAST_INSIDE
     suspected |= _at_odd(log_probs, f.ODD)[start]
@@ -195,19 +197,24 @@ def families(channel: Channel, found: Found) -> Flags:
     return channel.family[found.candidates.pair[found.best.candidate]]
 
 
-def tags_of(tagger: Tagger, batch: Batch) -> Floats:
+def tags_of(tagger: Tagger, model: NgramModel, batch: Batch, log_probs: Floats) -> Floats:
     """What the tagger says of every character of a batch; of those between texts, nothing much."""
+    surprise = surprises(log_probs, model.unigrams[0][batch.ids])
     tags = np.full((len(batch.ids), len(HEADS)), -8.0, dtype=np.float32)
     for start, end in zip(batch.starts, batch.ends, strict=True):
-        tags[start:end] = tagger.log_odds(batch.ids[start:end])
+        tags[start:end] = tagger.log_odds(batch.ids[start:end], surprise[start:end])
     return tags
 
 
 def witnesses(
     found: Found, family: Flags, alone: Floats, base: float
 ) -> tuple[Ints, Flags, Floats, Bools, int]:
-    """What the posterior asks for: the sites' evidence, and which of them count."""
-    counted = f.apart(found.sites, alone, len(found.batch.ids))
+    """What the posterior asks for: the sites' evidence, and which of them count, one of each
+    surface.
+    """
+    counted = np.zeros(len(alone), dtype=np.bool_)
+    counted[f.likeliest(f.by_surface(found.sites), alone)] = True
+    counted &= f.apart(found.sites, alone, len(found.batch.ids))
     return found.sites.document, family, alone - np.float32(base), counted, len(found.batch.starts)
 
 
@@ -273,8 +280,10 @@ class Scorer(NamedTuple):
         return np.add.reduceat(odds, first) / counts if len(first) else odds
 
     def read(self, texts: list[str]) -> Read:
-        tags = tags_of(self.tagger, batch_of(self.ngrams, texts))
-        found = find(self.ngrams, self.channel, texts, tags)
+        batch = batch_of(self.ngrams, texts)
+        log_probs = self.ngrams.log_probs(batch.ids)
+        tags = tags_of(self.tagger, self.ngrams, batch, log_probs)
+        found = find(self.ngrams, self.channel, batch, log_probs, tags)
         alone = self.alone.log_odds(found.features)
         family = families(self.channel, found)
         seen = posterior.infer(*witnesses(found, family, alone, self.base), self.cells)
@@ -318,12 +327,17 @@ def glance_rows(seen: Glimpsed, p: Doubles, striking: Doubles) -> Floats:
     """What the glance saw of each text, given the chances of its sites and of the striking ones."""
     found = seen.found
     lengths = found.batch.ends - found.batch.starts
-    document = found.sites.document
     rows = [
-        f.page_features(document[seen.is_striking], striking, lengths)[:, :-1],
-        f.page_features(document, p, lengths),
+        _page_rows(found.sites.take(seen.is_striking), striking, lengths)[:, :-1],
+        _page_rows(found.sites, p, lengths),
     ]
     return np.concatenate([*rows, seen.of_text, found.kind], axis=1).astype(np.float32)
+
+
+def _page_rows(sites: Sites, p: Doubles, lengths: Ints) -> Doubles:
+    """`features.page_features`, each surface of a page once."""
+    top = f.likeliest(f.by_surface(sites), p.astype(np.float32))
+    return f.page_features(sites.document[top], p[top], lengths)
 
 
 def in_context(read: Read, odds: Floats) -> Floats:
@@ -346,7 +360,7 @@ def document_rows(read: Read, p: Doubles) -> Doubles:
     """What the verdict on each document rests on, shape ``(documents, 9)``."""
     batch, sites = read.found.batch, read.found.sites
     kept = f.apart(sites, p.astype(np.float32), len(batch.ids))
-    rows = f.page_features(sites.document[kept], p[kept], batch.ends - batch.starts)
+    rows = _page_rows(sites.take(kept), p[kept], batch.ends - batch.starts)
     more = [
         np.clip(read.posterior.spun, -20, 20) / 10,
         np.log(0.002 + f.tagged(batch, read.tags)),

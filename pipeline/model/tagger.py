@@ -1,7 +1,8 @@
 """A small convolutional network that reads a page and says where words seem out of place.
 
-It knows no list: it has seen simulated spinning, and judges each character by the thirty around it.
-So it sees what no list holds, and it is one opinion among several.
+It knows no list: it has seen simulated spinning, and judges each character by the thirty around it,
+and by how much each of them surprises the language model. So it sees what no list holds, and it is
+one opinion among several.
 
 What is multiplied is whole numbers, of seven bits and a sign at most. So every sum is exact, in
 whatever order it is added up: the tagger says the same on every machine, and with the compiled
@@ -19,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.model import native
-from pipeline.model.arrays import Floats, Ids, Ints
+from pipeline.model.arrays import Doubles, Floats, Ids, Ints, Levels
 
 DILATIONS = (1, 2, 4, 8, 16)
 """Of the layers: each character sees 31 on either side."""
@@ -39,6 +40,12 @@ PAIR_WIDTH = WIDTH // 2
 pair with the one behind to the second. Tables are cheap to read; it is the layers that cost."""
 PAIR_BITS = 17
 """Pairs of neighbouring characters share 2**17 vectors by hash: 4 MB a table."""
+
+LIKELY = np.array([0.25, 0.5, 1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12.5], dtype=np.float32)
+"""Edges between the levels of a character's loss, nats; half of all characters have less than 2."""
+FITTING = np.array([-3, -2, -1, -0.5, 0, 0.5, 1, 2, 3, 4, 5, 6, 7, 8, 9], dtype=np.float32)
+"""Edges between the levels of what a character gains by those before it, nats."""
+LEVELS = (len(LIKELY) + 1) * (len(FITTING) + 1)
 
 MOST_SIGNED, MOST_HIDDEN, MOST_WEIGHT = 63, 127, 127
 """The largest steps of what a layer reads, of what is between its two products, and of a weight.
@@ -63,7 +70,7 @@ class Vectors(NamedTuple):
     size: Floats
     """Shape ``(rows,)``."""
 
-    def rows(self, at: Ids | Ints) -> Floats:
+    def rows(self, at: Ids | Ints | Levels) -> Floats:
         return self.steps[at].astype(np.float32) * self.size[at, None]
 
 
@@ -101,27 +108,32 @@ class Tagger(NamedTuple):
     """Of the pair that it makes with the one before, ``2**PAIR_BITS`` of PAIR_WIDTH steps."""
     behind: Vectors
     """Of the pair that it makes with the one behind it."""
+    surprise: Vectors
+    """Of how much it surprises the language model, LEVELS of WIDTH steps."""
     layers: tuple[Layer, ...]
     head: Head
     compiled: native.Held | None
     """The same for `kernels.c`, where the processor has what it takes."""
 
-    def log_odds(self, ids: Ids) -> Floats:
-        """What every head says of every character of one text, shape ``(len(ids), len(HEADS))``."""
+    def log_odds(self, ids: Ids, surprise: Levels) -> Floats:
+        """What every head says of every character of one text, shape ``(len(ids), len(HEADS))``.
+
+        ``surprise`` is what `surprises` says of the same characters.
+        """
         scores = np.zeros((len(ids), len(HEADS)), dtype=np.float32)
         for start, end, low, high in windows(len(ids)):
-            window = ids[start:end]
+            window = ids[start:end], surprise[start:end]
             if self.compiled is not None and native.library is not None:
-                read = native.tag(self.compiled, window, WIDTH, GAP, len(HEADS))
+                read = native.tag(self.compiled, *window, WIDTH, GAP, len(HEADS))
             else:
-                read = self._window(window)
+                read = self._window(*window)
             scores[low:high] = read[low - start : high - start]
         return scores
 
-    def _window(self, ids: Ids) -> Floats:
+    def _window(self, ids: Ids, surprise: Levels) -> Floats:
         n = len(ids)
         steps = np.zeros((n + 2 * GAP, WIDTH), dtype=np.float32)
-        x = self.embedded(ids)
+        x = self.embedded(ids, surprise)
         for layer, dilation in zip(self.layers, DILATIONS, strict=True):
             steps[GAP : GAP + n] = in_steps(x, layer.per_x, -MOST_SIGNED, MOST_SIGNED)
             hidden = product(neighbourhood(steps, dilation), layer.wide) * layer.wide_size
@@ -131,16 +143,17 @@ class Tagger(NamedTuple):
         total = (last @ self.head.weights.astype(np.float64)).astype(np.float32)
         return total * self.head.size + self.head.offset
 
-    def embedded(self, ids: Ids) -> Floats:
+    def embedded(self, ids: Ids, surprise: Levels) -> Floats:
         before, behind = pair_slots(ids)
         vectors = self.chars.rows(ids)
+        vectors += self.surprise.rows(surprise)
         vectors[:, :PAIR_WIDTH] += self.before.rows(before)
         vectors[:, PAIR_WIDTH:] += self.behind.rows(behind)
         return vectors
 
     def save(self, path: Path) -> None:
         arrays: dict[str, Any] = {}
-        for name in ("chars", "before", "behind", "head"):
+        for name in (*_TABLES, "head"):
             arrays |= {f"{name}.{of}": v for of, v in getattr(self, name)._asdict().items()}
         for i, layer in enumerate(self.layers):
             arrays |= {f"layer{i}.{of}": value for of, value in layer._asdict().items()}
@@ -153,6 +166,7 @@ class Tagger(NamedTuple):
                 _fields(Vectors, arrays, "chars"),
                 _fields(Vectors, arrays, "before"),
                 _fields(Vectors, arrays, "behind"),
+                _fields(Vectors, arrays, "surprise"),
                 tuple(_fields(Layer, arrays, f"layer{i}") for i in range(len(DILATIONS))),
                 _fields(Head, arrays, "head"),
             )
@@ -163,25 +177,24 @@ class Tagger(NamedTuple):
         chars: Vectors,
         before: Vectors,
         behind: Vectors,
+        surprise: Vectors,
         layers: tuple[Layer, ...],
         head: Head,
     ) -> "Tagger":
-        compiled = _compiled(chars, before, behind, layers, head) if native.tags_here() else None
-        return cls(chars, before, behind, layers, head, compiled)
+        tables = chars, before, behind, surprise
+        compiled = _compiled(tables, layers, head) if native.tags_here() else None
+        return cls(*tables, layers, head, compiled)
 
 
-def _compiled(
-    chars: Vectors, before: Vectors, behind: Vectors, layers: Sequence[Layer], head: Head
-) -> native.Held:
+_TABLES = ("chars", "before", "behind", "surprise")
+
+
+def _compiled(tables: Sequence[Vectors], layers: Sequence[Layer], head: Head) -> native.Held:
     held = [_compiled_layer(*of) for of in zip(layers, DILATIONS, strict=True)]
     rows = (native.Layer * len(held))(*(of.struct for of in held))  # type: ignore[misc]
     fields = {
-        "chars": chars.steps,
-        "chars_size": chars.size,
-        "before": before.steps,
-        "before_size": before.size,
-        "behind": behind.steps,
-        "behind_size": behind.size,
+        **{name: table.steps for name, table in zip(_TABLES, tables, strict=True)},
+        **{f"{name}_size": table.size for name, table in zip(_TABLES, tables, strict=True)},
         "n_layers": len(held),
         "layers": ctypes.addressof(rows),
         "per_last": head.per_x,
@@ -224,6 +237,15 @@ def neighbourhood(x: Floats, dilation: int) -> Floats:
     n = len(x) - 2 * GAP
     rows = [x[GAP + shift : GAP + shift + n] for shift in (-dilation, 0, dilation)]
     return np.concatenate(rows, axis=1)
+
+
+def surprises(log_probs: Floats | Doubles, alone: Floats) -> Levels:
+    """How much each character surprises the language model: a number below LEVELS, made of what it
+    costs where it stands and of how much less that is than its cost out of context.
+    """
+    likely = np.searchsorted(LIKELY, -log_probs)
+    fitting = np.searchsorted(FITTING, log_probs - alone)
+    return (likely * (len(FITTING) + 1) + fitting).astype(np.uint8)
 
 
 def pair_slots(ids: Ids) -> tuple[Ints, Ints]:

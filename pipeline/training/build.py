@@ -118,8 +118,10 @@ def build(
     seen = with_answers(observed, answers)
     channel = back_off.channel(ngrams, words, unit, near, pairs, seen, related, settings.seed)
     sources = simulated(words, pairs, related, settings.seed).without_fold(HELD_OUT_FOLD)
-    taught = _tagger(work, read, ngrams.alphabet, sources, settings)
-    readerships = _readerships(work, docs, sources_of(corpus), ngrams, sources, settings)
+    sides = _sides(docs, sources_of(corpus))
+    strangers = _strangers(work, docs, sides, ngrams.alphabet, settings)
+    taught = _tagger(work, docs, sides, strangers, sources, settings)
+    readerships = _readerships(docs, sides, strangers, ngrams, sources, settings)
     advertised = contexts(doc.text for doc in docs)
     judged = None
     if answers:
@@ -197,9 +199,9 @@ def _known(channel: Channel, seed: int) -> list[Channel]:
 
 
 def _readerships(
-    work: Path,
     docs: Sequence[Document],
-    source_of: Mapping[str, str],
+    sides: Mapping[str, int],
+    strangers: Mapping[int, Path],
     ngrams: NgramModel,
     tools: Sources,
     settings: Settings,
@@ -212,14 +214,10 @@ def _readerships(
     half, quarter = settings.texts // 2, settings.texts // 4
     texts = [doc.text for doc in held]
     found = [Readership(ngrams, _pages(texts, ngrams, tools, half, settings.seed))]
-    sides = _sides(docs, source_of)
-    for side in SIDES:
-        own = [doc.text for doc in held if sides[doc.name] == side]
-        seen = [doc for doc in docs if sides[doc.name] != side]
-        if own and any(not is_held_out(d.name, settings.held_out_per_mille) for d in seen):
-            stranger = _stranger(work / f"without-{side}", seen, ngrams.alphabet, settings)
+    for side, stranger in strangers.items():
+        if own := [doc.text for doc in held if sides[doc.name] == side]:
             pages = _pages(own, ngrams, tools, quarter, settings.seed + 1 + side)
-            found.append(Readership(stranger, pages))
+            found.append(Readership(language.load(stranger), pages))
     for one in found:
         log.info("%d pages, %d spun", len(one.pages), sum(bool(page.truth) for page in one.pages))
     return found
@@ -275,25 +273,50 @@ def _ngrams(
     return language.load(work)
 
 
-def _stranger(
-    directory: Path, docs: Sequence[Document], alphabet: Alphabet, settings: Settings
-) -> NgramModel:
-    """The language model of some documents, as far as they are counted."""
-    if not (directory / "ngrams.npy").exists():
-        counted = [d.text for d in docs if not is_held_out(d.name, settings.held_out_per_mille)]
-        trained = language_model.train(
-            as_ids(alphabet, counted), alphabet, settings.stranger_ngrams
-        )
-        directory.mkdir(exist_ok=True)
-        trained.save(directory)
-    return language.load(directory)
+def _strangers(
+    work: Path,
+    docs: Sequence[Document],
+    sides: Mapping[str, int],
+    alphabet: Alphabet,
+    settings: Settings,
+) -> dict[int, Path]:
+    """Of each side, where the language model is that has seen nothing of it. A side has none if
+    there is nothing else to count.
+    """
+    found = {}
+    for side in SIDES:
+        others = [
+            doc.text
+            for doc in docs
+            if sides[doc.name] != side and not is_held_out(doc.name, settings.held_out_per_mille)
+        ]
+        if others:
+            found[side] = work / f"without-{side}"
+            if not (found[side] / "ngrams.npy").exists():
+                ids = as_ids(alphabet, others)
+                trained = language_model.train(ids, alphabet, settings.stranger_ngrams)
+                found[side].mkdir(exist_ok=True)
+                trained.save(found[side])
+    return found
 
 
 def _tagger(
-    work: Path, texts: Sequence[str], alphabet: Alphabet, sources: Sources, settings: Settings
+    work: Path,
+    docs: Sequence[Document],
+    sides: Mapping[str, int],
+    strangers: Mapping[int, Path],
+    sources: Sources,
+    settings: Settings,
 ) -> Tagger:
     path = work / "tagger.npz"
     if not path.exists():
-        trained = tagger.train(texts, alphabet, sources, settings.tagger_chars, settings.seed)
+        read = [doc for doc in docs if not is_held_out(doc.name, settings.unread_per_mille)]
+        of_side = {side: [d.text for d in read if sides[d.name] == side] for side in SIDES}
+        materials = [
+            tagger.Material(texts, strangers.get(side, work))
+            for side, texts in of_side.items()
+            if texts
+        ]
+        trained = tagger.train(materials, sources, settings.tagger_chars, settings.seed)
         trained.save(path)
     return Tagger.load(path)  # with the precision that ships

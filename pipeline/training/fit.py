@@ -247,12 +247,12 @@ def _glanced(channel: Channel, one: Readership) -> Glimpsed:
 
 def _read(known: Channel, readership: Readership, tagger: Tagger) -> _Reading:
     ngrams, pages = readership
-    texts = [page.text for page in pages]
-    batch = batch_of(ngrams, texts)
-    tags = tags_of(tagger, batch)
+    batch = batch_of(ngrams, [page.text for page in pages])
+    log_probs = ngrams.log_probs(batch.ids)
+    tags = tags_of(tagger, ngrams, batch, log_probs)
     for start, end in list(zip(batch.starts, batch.ends, strict=True))[::BLINDED]:
         tags[start:end] = NO_OPINION
-    found = find(ngrams, known, texts, tags)
+    found = find(ngrams, known, batch, log_probs, tags)
     family, labels = families(known, found), _labels(found, pages)
     return _Reading(found, tags, family, labels, _weights(found, pages))
 
@@ -264,9 +264,10 @@ def _judged(judged: Judged, tagger: Tagger, ngrams: NgramModel) -> list[_Reading
     for first in range(0, len(sites), PAGES_AT_ONCE):
         some = sites[first : first + PAGES_AT_ONCE]
         pages = [one.page for one in some]
-        texts = [page.text for page in pages]
-        tags = tags_of(tagger, batch_of(ngrams, texts))
-        found = find(ngrams, channel, texts, tags)
+        batch = batch_of(ngrams, [page.text for page in pages])
+        log_probs = ngrams.log_probs(batch.ids)
+        tags = tags_of(tagger, ngrams, batch, log_probs)
+        found = find(ngrams, channel, batch, log_probs, tags)
         meant = _labels(found, pages) == SUBSTITUTED
         said = np.where([one.substituted for one in some], SUBSTITUTED, CLEAN)
         labels = np.where(meant, said[found.sites.document], UNCLEAR).astype(np.int8)

@@ -13,19 +13,22 @@ import random
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.model import ngrams as language
 from pipeline.model import tagger as shipped
-from pipeline.model.alphabet import Alphabet
-from pipeline.model.arrays import Floats, Ids, Ints
+from pipeline.model.arrays import Floats, Ids, Ints, Levels
+from pipeline.model.ngrams import NgramModel
 from pipeline.model.tagger import (
     DILATIONS,
     GAP,
     HEADS,
     HIDDEN,
+    LEVELS,
     MOST_HIDDEN,
     MOST_LAST,
     MOST_SIGNED,
@@ -39,6 +42,7 @@ from pipeline.model.tagger import (
     Vectors,
     neighbourhood,
     pair_slots,
+    surprises,
 )
 from pipeline.training.pages import Page, cut, spun
 from pipeline.training.tools import Sources
@@ -85,23 +89,24 @@ class Network(NamedTuple):
     """Of the pair that it makes with the one before, shape ``(2**PAIR_BITS, PAIR_WIDTH)``."""
     behind: Floats
     """Of the pair that it makes with the one behind it."""
+    surprise: Floats
+    """Of how much it surprises the language model, shape ``(LEVELS, WIDTH)``."""
     layers: tuple[Layer, ...]
     head: Floats
     """Shape ``(WIDTH, len(HEADS))``."""
     offset: Floats
 
-    def embedded(self, ids: Ids) -> Floats:
+    def embedded(self, ids: Ids, surprise: Levels) -> Floats:
         before, behind = pair_slots(ids)
         vectors = self.chars[ids]
+        vectors += self.surprise[surprise]
         vectors[:, :PAIR_WIDTH] += self.before[before]
         vectors[:, PAIR_WIDTH:] += self.behind[behind]
         return vectors
 
-    def in_steps(self, ids: Ids) -> Tagger:
-        """The tagger that ships, with steps that are as fine as ``ids`` lets them be; shape
-        ``(rows, length)``.
-        """
-        done = _forward(self, ids)
+    def in_steps(self, text: "Text") -> Tagger:
+        """The tagger that ships, with steps that are as fine as these rows let them be."""
+        done = _forward(self, text)
         layers = tuple(
             _layer_in_steps(layer, view[:, WIDTH : 2 * WIDTH], hidden)
             for layer, view, hidden in zip(self.layers, done.views, done.hiddens, strict=True)
@@ -110,7 +115,12 @@ class Network(NamedTuple):
         weights, size = _columns(self.head / per_last[:, None], MOST_LAST)
         head = Head(per_last, weights.astype(np.int16), size, self.offset)
         return Tagger.of(
-            _vectors(self.chars), _vectors(self.before), _vectors(self.behind), layers, head
+            _vectors(self.chars),
+            _vectors(self.before),
+            _vectors(self.behind),
+            _vectors(self.surprise),
+            layers,
+            head,
         )
 
 
@@ -149,30 +159,47 @@ def _vectors(table: Floats) -> Vectors:
     return Vectors(steps, size)
 
 
-class Block(NamedTuple):
-    """Pages in one row of ids, each ended by a boundary, and what each head should say."""
+class Text(NamedTuple):
+    """What the network reads; two arrays of one shape."""
 
     ids: Ids
+    surprise: Levels
+
+
+class Block(NamedTuple):
+    """Pages in one row, each ended by a boundary, and what each head should say."""
+
+    text: Text
     labels: Labels
 
 
-def train(
-    texts: Sequence[str], alphabet: Alphabet, sources: Sources, n_chars: int, seed: int
-) -> Tagger:
-    """The tagger after some ``n_chars`` characters of simulated pages."""
-    trainer = Trainer(alphabet.size, n_chars, seed)
-    for block in _blocks(texts, alphabet, sources, seed):
-        for step in _steps(block):
-            trainer.step(*step)
+class Material(NamedTuple):
+    """Texts, and where the language model is that says what surprises there: one that has not seen
+    them. What it has seen it finds so usual that every word put in would stand out.
+    """
+
+    texts: Sequence[str]
+    ngrams: Path
+
+
+def train(materials: Sequence[Material], sources: Sources, n_chars: int, seed: int) -> Tagger:
+    """The tagger after some ``n_chars`` characters of simulated pages. All language models have one
+    alphabet.
+    """
+    size = language.load(materials[0].ngrams).alphabet.size
+    trainer = Trainer(size, n_chars, seed)
+    for block in _blocks(materials, sources, seed):
+        for text, labels in _steps(block):
+            trainer.step(text, labels)
             if trainer.seen >= n_chars:
-                return trainer.network.in_steps(step[0])
+                return trainer.network.in_steps(text)
     raise ValueError("no text to train on")
 
 
-def block_of(pages: Iterable[Page], alphabet: Alphabet) -> Block:
+def block_of(pages: Iterable[Page], ngrams: NgramModel) -> Block:
     ids, labels = [], []
     for page in pages:
-        own = alphabet.ids(page.text + "\n")
+        own = ngrams.alphabet.ids(page.text + "\n")
         marks = np.zeros((len(own), len(HEADS)), dtype=np.uint8)
         for start, end, _ in page.truth:
             marks[start:end, 0] = 1
@@ -181,39 +208,36 @@ def block_of(pages: Iterable[Page], alphabet: Alphabet) -> Block:
             marks[start:end, 2] = 1
         ids.append(own)
         labels.append(marks)
-    return Block(np.concatenate(ids), np.concatenate(labels))
+    row = np.concatenate(ids)
+    surprise = surprises(ngrams.log_probs(row), ngrams.unigrams[0][row])
+    return Block(Text(row, surprise), np.concatenate(labels))
 
 
-def _simulated(texts: list[str], alphabet: Alphabet, sources: Sources, seed: int) -> Block:
+_shared: list[Sources] = []
+
+
+def _share(sources: Sources) -> None:
+    _shared[:] = [sources]
+
+
+def _simulated(texts: list[str], ngrams: Path, seed: int) -> Block:
     rng = random.Random(seed)
     pieces = list(cut(texts, rng))
     rng.shuffle(pieces)
-    return block_of(spun(pieces, sources, SPUN_SHARE, rng), alphabet)
+    return block_of(spun(pieces, _shared[0], SPUN_SHARE, rng), language.load(ngrams))
 
 
-_shared: list[tuple[Alphabet, Sources]] = []
-
-
-def _share(alphabet: Alphabet, sources: Sources) -> None:
-    _shared[:] = [(alphabet, sources)]
-
-
-def _simulated_apart(texts: list[str], seed: int) -> Block:
-    alphabet, sources = _shared[0]
-    return _simulated(texts, alphabet, sources, seed)
-
-
-def _blocks(
-    texts: Sequence[str], alphabet: Alphabet, sources: Sources, seed: int
-) -> Iterator[Block]:
+def _blocks(materials: Sequence[Material], sources: Sources, seed: int) -> Iterator[Block]:
     """Blocks without end, each made by another process while the one before is learned from."""
     rng = random.Random(seed)
-    with ProcessPoolExecutor(1, initializer=_share, initargs=(alphabet, sources)) as pool:
+    sizes = [len(one.texts) for one in materials]
+    with ProcessPoolExecutor(1, initializer=_share, initargs=(sources,)) as pool:
 
         def ask() -> Future[Block]:
-            few = len(texts) < BLOCK_TEXTS  # then some come twice
-            chosen = (rng.choices if few else rng.sample)(texts, k=BLOCK_TEXTS)
-            return pool.submit(_simulated_apart, chosen, rng.getrandbits(32))
+            (one,) = rng.choices(materials, weights=sizes)
+            few = len(one.texts) < BLOCK_TEXTS  # then some come twice
+            chosen = (rng.choices if few else rng.sample)(one.texts, k=BLOCK_TEXTS)
+            return pool.submit(_simulated, chosen, one.ngrams, rng.getrandbits(32))
 
         coming = [ask(), ask()]
         while True:
@@ -221,12 +245,14 @@ def _blocks(
             coming.append(ask())
 
 
-def _steps(block: Block) -> Iterator[tuple[Ids, Labels]]:
+def _steps(block: Block) -> Iterator[tuple[Text, Labels]]:
     """Parts of ROWS_PER_STEP rows, shapes ``(rows, ROW)`` and ``(rows, ROW, heads)``."""
     size = ROW * ROWS_PER_STEP
-    for start in range(0, len(block.ids) - size + 1, size):
+    for start in range(0, len(block.labels) - size + 1, size):
         piece = slice(start, start + size)
-        yield block.ids[piece].reshape(-1, ROW), block.labels[piece].reshape(-1, ROW, len(HEADS))
+        ids, surprise = block.text
+        text = Text(ids[piece].reshape(-1, ROW), surprise[piece].reshape(-1, ROW))
+        yield text, block.labels[piece].reshape(-1, ROW, len(HEADS))
 
 
 class Trainer:
@@ -251,6 +277,7 @@ class Trainer:
             normal(alphabet_size, WIDTH, 0.3),
             normal(1 << PAIR_BITS, PAIR_WIDTH, 0.3),
             normal(1 << PAIR_BITS, PAIR_WIDTH, 0.3),
+            normal(LEVELS, WIDTH, 0.3),
             layers,
             normal(WIDTH, len(HEADS), WIDTH**-0.5),
             np.full(len(HEADS), -3.0, dtype=np.float32),
@@ -270,19 +297,26 @@ class Trainer:
         weights = [weight for layer in self.network.layers for weight in layer]
         return [*weights, self.network.head, self.network.offset]
 
-    def _tables(self) -> tuple[Floats, Floats, Floats]:
-        return self.network.chars, self.network.before, self.network.behind
+    def _tables(self) -> tuple[Floats, Floats, Floats, Floats]:
+        own = self.network
+        return own.chars, own.before, own.behind, own.surprise
 
-    def step(self, ids: Ids, labels: Labels) -> None:
+    def step(self, text: Text, labels: Labels) -> None:
         parts = [
-            self._pool.submit(gradients, self.network, ids[i::THREADS], labels[i::THREADS])
+            self._pool.submit(
+                gradients,
+                self.network,
+                Text(text.ids[i::THREADS], text.surprise[i::THREADS]),
+                labels[i::THREADS],
+            )
             for i in range(THREADS)
         ]
         done = [part.result() for part in parts]
+        size = text.ids.size
         self._steps += 1
-        self.seen += ids.size
+        self.seen += size
         pace = np.cos(np.pi / 2 * min(1.0, self.seen / self._n_chars))
-        pace *= min(1.0, self._steps / min(200, 1 + self._n_chars // (10 * ids.size)))
+        pace *= min(1.0, self._steps / min(200, 1 + self._n_chars // (10 * size)))
         dense = [sum(grads) for grads in zip(*(part.dense for part in done), strict=True)]
         self._adam(dense, float(RATE * pace))
         jobs = [
@@ -319,9 +353,9 @@ class Gradients(NamedTuple):
     loss: float
     dense: list[Floats]
     """In the order of the layers' weights, then the head and its offset."""
-    slots: tuple[Ints, Ints, Ints]
-    """Rows of the three tables that were used."""
-    tables: tuple[Floats, Floats, Floats]
+    slots: tuple[Ints, Ints, Ints, Ints]
+    """Rows of the four tables that were used."""
+    tables: tuple[Floats, Floats, Floats, Floats]
     """Gradients of those rows, aligned with the slots."""
 
 
@@ -339,13 +373,13 @@ class _Pass(NamedTuple):
     """What the head saw, shape ``(n, WIDTH)``."""
 
 
-def gradients(network: Network, ids: Ids, labels: Labels) -> Gradients:
+def gradients(network: Network, text: Text, labels: Labels) -> Gradients:
     """Mean cross-entropy per character, all heads weighted, and its gradients.
 
-    ``ids`` has shape ``(rows, length)``, ``labels`` ``(rows, length, heads)``.
+    ``text`` has shape ``(rows, length)``, ``labels`` ``(rows, length, heads)``.
     """
-    rows, length = ids.shape
-    done = _forward(network, ids)
+    rows, length = text.ids.shape
+    done = _forward(network, text)
     truth = np.zeros((rows, length + GAP, len(HEADS)), dtype=np.float32)
     truth[:, :length] = labels
     wanted = truth.reshape(-1, len(HEADS))
@@ -356,28 +390,31 @@ def gradients(network: Network, ids: Ids, labels: Labels) -> Gradients:
     back = ((1 / (1 + np.exp(-scores)) - wanted) * weight).astype(np.float32)
     dense, flow = _backward(network, done, back)
     own = flow.reshape(rows, length + GAP, WIDTH)[:, :length].reshape(-1, WIDTH)
-    slots = [pair_slots(row) for row in ids]
+    slots = [pair_slots(row) for row in text.ids]
     return Gradients(
         loss,
         [*dense, done.last.T @ back, back.sum(axis=0)],
         (
-            ids.reshape(-1).astype(np.int64),
+            text.ids.reshape(-1).astype(np.int64),
             np.concatenate([before for before, _ in slots]),
             np.concatenate([behind for _, behind in slots]),
+            text.surprise.reshape(-1).astype(np.int64),
         ),
-        (own, own[:, :PAIR_WIDTH], own[:, PAIR_WIDTH:]),
+        (own, own[:, :PAIR_WIDTH], own[:, PAIR_WIDTH:], own),
     )
 
 
-def _forward(network: Network, ids: Ids) -> _Pass:
-    rows, length = ids.shape
+def _forward(network: Network, text: Text) -> _Pass:
+    rows, length = text.ids.shape
     inside = np.zeros((rows, length + GAP), dtype=np.float32)
     inside[:, :length] = 1
     mask = inside.reshape(-1, 1)
     n = len(mask)
     x = np.zeros((n + 2 * GAP, WIDTH), dtype=np.float32)
     inner = x[GAP : GAP + n]
-    inner.reshape(rows, length + GAP, WIDTH)[:, :length] = [network.embedded(row) for row in ids]
+    inner.reshape(rows, length + GAP, WIDTH)[:, :length] = [
+        network.embedded(*row) for row in zip(*text, strict=True)
+    ]
     views, hiddens = [], []
     for layer, dilation in zip(network.layers, DILATIONS, strict=True):
         view = neighbourhood(x, dilation)

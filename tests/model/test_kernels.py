@@ -62,8 +62,10 @@ def assert_same(fast, slow):
 def test_verdicts_are_the_same_with_and_without(model, texts):
     assert_same(*both(lambda: model.judge(texts)))
     batch = scorer.batch_of(model.ngrams, [*texts, SPUN])
-    tags = scorer.tags_of(model.tagger, batch)
-    assert_same(*both(lambda: scorer.find(model.ngrams, model.channel, [*texts, SPUN], tags)))
+    log_probs = model.ngrams.log_probs(batch.ids)
+    tags = scorer.tags_of(model.tagger, model.ngrams, batch, log_probs)
+    seen = batch, log_probs, tags
+    assert_same(*both(lambda: scorer.find(model.ngrams, model.channel, *seen)))
 
 
 @settings(deadline=None, max_examples=60)
@@ -113,16 +115,19 @@ needs_tag = pytest.mark.skipif(
 @needs_tag
 @pytest.mark.parametrize("n", [0, 1, 3, 4, 5, 31, 1023, 1024, 1025, 4000])
 def test_the_tagger_adds_up_exactly(model, n):
-    ids = np.random.default_rng(n).integers(0, model.ngrams.alphabet.size, n).astype(np.uint16)
-    assert_same(*both(lambda: model.tagger.log_odds(ids)))
+    rng = np.random.default_rng(n)
+    ids = rng.integers(0, model.ngrams.alphabet.size, n).astype(np.uint16)
+    surprise = rng.integers(0, tagger.LEVELS, n).astype(np.uint8)
+    assert_same(*both(lambda: model.tagger.log_odds(ids, surprise)))
 
 
 @needs_tag
 def test_the_tagger_of_older_processors_is_the_same(model):
     ids = np.resize(model.ngrams.alphabet.ids(SPUN), 1000)
+    text = ids, np.arange(1000).astype(np.uint8)
     sizes = tagger.WIDTH, tagger.GAP, len(tagger.HEADS)
     assert_same(
-        native.tag(model.tagger.compiled, ids, *sizes, narrow=True), model.tagger._window(ids)
+        native.tag(model.tagger.compiled, *text, *sizes, narrow=True), model.tagger._window(*text)
     )
 
 
@@ -144,6 +149,7 @@ def test_the_tagger_at_its_limits(seed, size):
     odd = tagger.Tagger.of(
         tagger.Vectors(steps(9, width), sizes(9)),
         *(tagger.Vectors(steps(pairs, half), sizes(pairs)) for _ in range(2)),
+        tagger.Vectors(steps(tagger.LEVELS, width), sizes(tagger.LEVELS)),
         tuple(
             tagger.Layer(
                 *(sizes(width), steps(3 * width, hidden), sizes(hidden), sizes(hidden)),
@@ -153,10 +159,10 @@ def test_the_tagger_at_its_limits(seed, size):
         ),
         tagger.Head(sizes(width), steps(width, 3, most=2047), sizes(3), sizes(3)),
     )
-    ids = rng.integers(0, 9, 70).astype(np.uint16)
-    fast = native.tag(odd.compiled, ids, width, tagger.GAP, 3)
-    assert_same(fast, odd._window(ids))
-    assert_same(fast, native.tag(odd.compiled, ids, width, tagger.GAP, 3, narrow=True))
+    text = rng.integers(0, 9, 70).astype(np.uint16), rng.integers(0, 256, 70).astype(np.uint8)
+    fast = native.tag(odd.compiled, *text, width, tagger.GAP, 3)
+    assert_same(fast, odd._window(*text))
+    assert_same(fast, native.tag(odd.compiled, *text, width, tagger.GAP, 3, narrow=True))
 
 
 def test_a_library_of_other_arguments_is_left_alone(monkeypatch):

@@ -34,8 +34,15 @@ def tags(ngrams, texts):
     return np.zeros((len(batch_of(ngrams, texts).ids), len(HEADS)), dtype=np.float32)
 
 
+def seen_with(ngrams, texts, tags):
+    """What `find` goes by."""
+    batch = batch_of(ngrams, texts)
+    return batch, ngrams.log_probs(batch.ids), tags
+
+
 def sought(ngrams, texts, pairs=PAIRS):
-    return find(ngrams, Channel.of_pairs(ngrams, pairs), texts, tags(ngrams, texts))
+    seen = seen_with(ngrams, texts, tags(ngrams, texts))
+    return find(ngrams, Channel.of_pairs(ngrams, pairs), *seen)
 
 
 @pytest.fixture(scope="module")
@@ -98,12 +105,12 @@ def test_unlisted_originals_are_tried_where_the_tagger_suspects_and_at_odd_chara
     channel = Channel.of_pairs(ngrams, pairs)
     calm = tags(ngrams, TEXTS) - 8
     monkeypatch.setattr(features, "ODD", -1e9)
-    quiet = find(ngrams, channel, TEXTS, calm)
+    quiet = find(ngrams, channel, *seen_with(ngrams, TEXTS, calm))
     assert {channel.terms[term] for term in quiet.sites.term} == {"进步"}
-    loud = find(ngrams, channel, TEXTS, calm + 8)
+    loud = find(ngrams, channel, *seen_with(ngrams, TEXTS, calm + 8))
     assert {channel.terms[term] for term in loud.sites.term} == {"进步", "意识"}
     monkeypatch.setattr(features, "ODD", 0.0)
-    odd = find(ngrams, channel, TEXTS, calm)
+    odd = find(ngrams, channel, *seen_with(ngrams, TEXTS, calm))
     assert {channel.terms[term] for term in odd.sites.term} == {"进步", "意识"}
 
 
