@@ -9,6 +9,7 @@ import hashlib
 import json
 import logging
 import random
+import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
@@ -116,7 +117,9 @@ def build(
     near = embeddings.nearest(unit, back_off.NEAREST)
     observed = read_observed(lexica / OBSERVED_FILE)
     seen = with_answers(observed, answers)
-    channel = back_off.channel(ngrams, words, unit, near, pairs, seen, related, settings.seed)
+    channel = _as_shipped(
+        back_off.channel(ngrams, words, unit, near, pairs, seen, related, settings.seed)
+    )
     sources = simulated(words, pairs, related, settings.seed).without_fold(HELD_OUT_FOLD)
     sides = _sides(docs, sources_of(corpus))
     strangers = _strangers(work, docs, sides, ngrams.alphabet, settings)
@@ -176,6 +179,13 @@ def _both_ways(related: Related, known: set[str]) -> dict[str, list[str]]:
             table.setdefault(one, set()).add(other)
             table.setdefault(other, set()).add(one)
     return {word: sorted(others) for word, others in sorted(table.items())}
+
+
+def _as_shipped(channel: Channel) -> Channel:
+    """With the precision that ships: what the decision is fitted on is what it will see."""
+    with tempfile.TemporaryDirectory() as folder:
+        channel.save(Path(folder))
+        return Channel.load(Path(folder), channel.alphabet)
 
 
 def _are_of(channel: Channel, pairs: Set[tuple[str, str]]) -> Bools:
