@@ -33,8 +33,10 @@ from pipeline.training.fit import Judged, Readership, fit
 from pipeline.training.insertion_fit import contexts
 from pipeline.training.lexica import (
     OBSERVED_FILE,
+    OWN_OBSERVED,
     PAIRS_FILE,
     RELATED_FILE,
+    Observed,
     Pairs,
     Related,
     read_observed,
@@ -115,7 +117,7 @@ def build(
     log.info("%d words, %d different ones", len(words.ids), len(words.words))
     unit = embeddings.vectors(words.ids, len(words.words), settings.seed)
     near = embeddings.nearest(unit, back_off.NEAREST)
-    observed = read_observed(lexica / OBSERVED_FILE)
+    observed = _together(read_observed(lexica / OBSERVED_FILE), read_observed(OWN_OBSERVED))
     seen = with_answers(observed, answers)
     channel = _as_shipped(
         back_off.channel(ngrams, words, unit, near, pairs, seen, related, settings.seed)
@@ -147,8 +149,13 @@ def card(corpus: Path, lexica: Path, settings: Settings) -> dict[str, object]:
     """How a model came about: the settings, and name and SHA-256 of every file that went in."""
     files = sorted(p for p in corpus.rglob("*") if p.is_file()) if corpus.is_dir() else [corpus]
     lists = [lexica / name for name in (PAIRS_FILE, OBSERVED_FILE, RELATED_FILE)]
-    made_from = {p.name: file_hash(p) for p in (*files, lists[0], *filter(Path.exists, lists[1:]))}
+    used = *files, lists[0], *filter(Path.exists, lists[1:]), OWN_OBSERVED
+    made_from = {path.name: file_hash(path) for path in used}
     return {"settings": settings._asdict(), "made_from": made_from}
+
+
+def _together(one: Observed, other: Observed) -> Observed:
+    return {pair: one.get(pair, 0.0) + other.get(pair, 0.0) for pair in (*one, *other)}
 
 
 def _with(made_from: dict[str, object], annotations: Path) -> dict[str, object]:

@@ -10,6 +10,8 @@ from pipeline.hanzi import HAN
 
 PAIRS_FILE = "spinner_pairs.tsv"
 OBSERVED_FILE = "observed_pairs.tsv"
+OWN_OBSERVED = Path(__file__).parent / "observed.tsv"
+"""The same, read by ourselves: pairs of a tool that many pages are made with, and no list has."""
 RELATED_FILE = "related_words.tsv.zst"
 """What a folder of word lists holds; only the first must be there."""
 
