@@ -9,7 +9,7 @@ from pipeline.detectors.substitution import judge_with
 from pipeline.learning.evidence import batches
 from pipeline.model.scorer import Scorer
 
-MOST_SUSPECT = 0.0
+MOST_SUSPECT = -2.0
 """Log odds of being spun up to which a page counts as clean, by the model that judges it: what the
 taught one finds spun, and the untaught did not, is what it was taught for."""
 
