@@ -108,8 +108,8 @@ LIMITS = """\
   characters) news and forums had 0.23 for each 1,000, all others less than 0.1; one was called
   spun. In classical prose so little is flagged that spun pages, of which none were measured, may
   well pass.
-- `spun_probability` is too careful: the seed, of which one character in six is a substitute, has
-  0.86, and of 3,000 clean pages one had more than 0.5.
+- A page whose substitutions are not seen has a `spun_probability` near 0. That is no evidence of
+  its being clean.
 - A word that lists write, in its right place on a page that has other odd words, may be flagged.
 - Deleted 一 are not found. Shuffled paragraphs are a matter of `normalise`, not of this model.
 - A flag is a probability about a text, no proof against a person: do not judge authors by it."""

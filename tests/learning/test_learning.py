@@ -34,6 +34,16 @@ def forgetful():
 
 
 @pytest.fixture(scope="module")
+def half_forgetful(tmp_path_factory):
+    """Where the shipped model lies, as if it had never heard of every second of them."""
+    surfaces = set(list(LINES.values())[::2])
+    folder = tmp_path_factory.mktemp("half") / "model"
+    known = scorer.load(SHIPPED_MODEL).forgetting(lambda _, surface: surface in surfaces)
+    known.save(folder, {})
+    return str(folder)
+
+
+@pytest.fixture(scope="module")
 def lesson(forgetful):
     return learn(forgetful, split(documents()), Config())
 
@@ -123,14 +133,17 @@ def test_a_rise_is_what_numbers_leave_no_doubt_of():
     assert rise[0] == rise[3] == 0
 
 
-def test_the_command_learns_from_finished_tables_and_a_run_can_use_it(tmp_path, capsys):
+def test_the_command_learns_from_finished_tables_and_a_run_can_use_it(
+    half_forgetful, tmp_path, capsys
+):
     lines = [json.dumps({"text": one.text}, ensure_ascii=False) for one in documents()]
     (tmp_path / "in.jsonl").write_text("\n".join(lines), encoding="utf-8")
     out = str(tmp_path / "out")
     assert main(["learn", out]) == 2
     assert "holds no finished tables" in capsys.readouterr().err
-    assert main(["run", str(tmp_path / "in.jsonl"), out, "--workers", "1"]) == 0
-    assert main(["learn", out]) == 0
+    model = ["--model", half_forgetful]
+    assert main(["run", str(tmp_path / "in.jsonl"), out, "--workers", "1", *model]) == 0
+    assert main(["learn", out, *model]) == 0
     learned = tmp_path / "out" / "learned"
     assert f"--model {learned / 'model'}` uses them" in capsys.readouterr().out
     pairs = pq.read_table(learned / "pairs.parquet").to_pylist()
