@@ -49,3 +49,18 @@ def test_what_is_no_word_is_believed_if_it_comes_often():
 def test_a_document_in_which_names_were_changed_is_no_tools():
     names = [("王芳", "李强敏"), ("赵六七", "孙八九"), ("甲乙丙", "丁戊己")] * 4
     assert facts([*seen(*names), *seen(*MANY[:4])]) == {}
+
+
+def test_documents_of_a_tool_that_changes_single_characters_are_a_tools():
+    marks = [("点", "面"), ("大", "年夜"), ("近", "远"), ("平", "仄")] * RICH
+    pages = [one for at in range(3) for one in seen(*marks, *MANY, doc_id=f"{at}")]
+    assert facts(pages).keys() == {*marks, *MANY}
+
+
+def test_what_single_characters_explain_is_no_pair_of_words():
+    marks = [("点", "面"), ("大", "年夜"), ("近", "远"), ("平", "仄")]
+    words = [("一点", "一面"), ("大家", "年夜家"), ("习近平", "习远仄")]
+    pages = [one for at in range(3) for one in seen(*marks, *words, *MANY, doc_id=f"{at}")]
+    found = facts(pages)
+    assert found.keys() == {*marks, *MANY}
+    assert found["点", "面"].times == found["近", "远"].times == 6
