@@ -37,10 +37,6 @@ SITE_FEATURES = (
     "prior",  # of the best candidate, in the channel
     "lists",  # how many lists know it
 )
-KIND_FEATURES = (  # of the document: how strange its kind is, whatever words were put in
-    "background",  # mean log probability of the characters that are not improbable
-    "characters",  # mean log probability of its characters out of context
-)
 TAG_FEATURES = (
     "inside",  # mean over the site's characters of what the tagger says, log odds
     "inside_lowest",
@@ -81,9 +77,6 @@ suspects, it found 12% of the substitutions that no list holds, with this 20%.""
 VERY_ODD = -10.5
 """The same for originals that no list suggests, of which there are many more: of 1.6% of the
 characters of clean pages. With -9.5 the glance costs a third more and lets through no more."""
-
-USUAL = -7.0
-"""Log probability of a character from which on it belongs to the background of its page."""
 
 
 class Best(NamedTuple):
@@ -375,15 +368,6 @@ def text_features(batch: Batch, log_probs: Floats, unigrams: Floats) -> Doubles:
     ]
     length = np.log(np.maximum(1, batch.ends - batch.starts))
     return np.concatenate([_means(batch, marks), length[:, None]], axis=1)
-
-
-def kinds(batch: Batch, log_probs: Floats, unigrams: Floats) -> Doubles:
-    """KIND_FEATURES of each text, shape ``(texts, 2)``."""
-    usual = log_probs >= USUAL
-    level, share, alone = _means(
-        batch, [np.where(usual, log_probs, 0), usual, unigrams[batch.ids]]
-    ).T
-    return np.stack([level / np.maximum(share, 1e-3), alone], axis=1)
 
 
 def _means(batch: Batch, marks: Sequence[Doubles | Floats | Bools]) -> Doubles:

@@ -44,7 +44,7 @@ from pipeline.model.tagger import HEADS, Tagger, surprises
 from pipeline.model.trees import Trees
 from pipeline.spans import Loss
 
-FORMAT = 7
+FORMAT = 8
 """Raised with every change after which the files of an older model no longer fit the code."""
 
 AT_SIGHT = 2500
@@ -69,8 +69,6 @@ class Found(NamedTuple):
     surface_count: Ints
     original_count: Ints
     features: Floats
-    kind: Doubles
-    """How strange the kind of each text is to the language model (`features.kinds`)."""
 
 
 class Glimpsed(NamedTuple):
@@ -187,9 +185,7 @@ def _found(
     rows = f.site_features(
         batch, log_probs, model.unigrams[0], channel, sites, found, best, *counts
     )
-    kind = f.kinds(batch, log_probs, model.unigrams[0])
-    rows = np.concatenate([rows, kind[sites.document]], axis=1, dtype=np.float32)
-    return Found(batch, sites, found, best, counts[0], counts[1], rows, kind)
+    return Found(batch, sites, found, best, counts[0], counts[1], rows)
 
 
 def families(channel: Channel, found: Found) -> Flags:
@@ -331,7 +327,7 @@ def glance_rows(seen: Glimpsed, p: Doubles, striking: Doubles) -> Floats:
         _page_rows(found.sites.take(seen.is_striking), striking, lengths)[:, :-1],
         _page_rows(found.sites, p, lengths),
     ]
-    return np.concatenate([*rows, seen.of_text, found.kind], axis=1).astype(np.float32)
+    return np.concatenate([*rows, seen.of_text], axis=1).astype(np.float32)
 
 
 def _page_rows(sites: Sites, p: Doubles, lengths: Ints) -> Doubles:
@@ -357,14 +353,13 @@ def in_context(read: Read, odds: Floats) -> Floats:
 
 
 def document_rows(read: Read, p: Doubles) -> Doubles:
-    """What the verdict on each document rests on, shape ``(documents, 9)``."""
+    """What the verdict on each document rests on, shape ``(documents, 7)``."""
     batch, sites = read.found.batch, read.found.sites
     kept = f.apart(sites, p.astype(np.float32), len(batch.ids))
     rows = _page_rows(sites.take(kept), p[kept], batch.ends - batch.starts)
     more = [
         np.clip(read.posterior.spun, -20, 20) / 10,
         np.log(0.002 + f.tagged(batch, read.tags)),
-        *read.found.kind.T,
     ]
     return np.concatenate([np.stack(more, axis=1), rows], axis=1)
 

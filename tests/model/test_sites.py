@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from pipeline.model import features
 from pipeline.model.channel import Channel, Pair
-from pipeline.model.features import DOCUMENT_FEATURES, KIND_FEATURES, SITE_FEATURES, TAG_FEATURES
+from pipeline.model.features import DOCUMENT_FEATURES, SITE_FEATURES, TAG_FEATURES
 from pipeline.model.posterior import CELLS, infer
 from pipeline.model.scorer import Read, families, find, glance, in_context, witnesses
 from pipeline.model.sites import (
@@ -88,7 +88,7 @@ def test_texts_without_sites_are_no_trouble(ngrams, texts):
 
 
 def test_features_are_those_that_are_named(ngrams, found):
-    assert found.features.shape[1] == len(SITE_FEATURES) + len(KIND_FEATURES) + len(TAG_FEATURES)
+    assert found.features.shape[1] == len(SITE_FEATURES) + len(TAG_FEATURES)
     odds = np.zeros(len(found.sites.start), dtype=np.float32)
     family = families(Channel.of_pairs(ngrams, PAIRS), found)
     even = np.full(len(CELLS) + 1, -np.log(len(CELLS) + 1))
