@@ -5,13 +5,13 @@ On one text, in memory:
 >>> import pipeline
 >>> pipeline.normalise("２０２１年\u200b１月").text
 '2021年1月'
->>> flags = pipeline.flag("这种情势主义害逝世人，严峻违反了初衷。")
+>>> flags = pipeline.flag("这种情势主义害逝世人。")
 >>> [(flag.surface, flag.suggestion) for flag in flags if flag.probability > 0.5]
-[('情势', '形式'), ('逝世', '死'), ('严峻', '严重')]
+[('情势', '形式'), ('逝世', '死')]
 >>> [s.end for s in pipeline.segment("他来了。她走了。")]
 [4, 8]
->>> pipeline.clean("这种情势主义害逝世人，严峻违反了初衷。").restored
-'这种形式主义害死人，严重违反了初衷。'
+>>> pipeline.clean("这种情势主义害逝世人。").restored
+'这种形式主义害死人。'
 
 On files: `python -m pipeline run INPUT OUTPUT`, and then ``pipeline.read("documents", "OUTPUT")``.
 
@@ -101,7 +101,7 @@ def flag(text: str) -> list[Flag]:
     the shipped model (one second, 60 MB); after it a sentence takes some 15 ms, and many texts are
     done faster by `python -m pipeline run`.
 
-    >>> text = "这种情势主义害逝世人，严峻违反了初衷。"
+    >>> text = "这种情势主义害逝世人。"
     >>> first, *_ = [found for found in flag(text) if found.probability >= 0.5]
     >>> first.start, first.end, first.surface, first.suggestion, first.kind
     (2, 4, '情势', '形式', 'substitution')
@@ -137,9 +137,9 @@ def clean(raw: str, config: Config | None = None) -> Cleaned:
     ``config`` (`config.Config`) has the settings that `--set` has, and the model.
 
     >>> import pipeline
-    >>> cleaned = pipeline.clean("这种情势主义害逝世人，严峻违反了初衷。")
+    >>> cleaned = pipeline.clean("这种情势主义害逝世人。")
     >>> cleaned.restored, cleaned.document["n_flags"], len(cleaned.sentences)
-    ('这种形式主义害死人，严重违反了初衷。', 3, 1)
+    ('这种形式主义害死人。', 2, 1)
 
     Raises TypeError if ``raw`` is no text, and ValueError for half of a UTF-16 pair, which no table
     can hold.

@@ -34,9 +34,9 @@ class Flagged(NamedTuple):
 def flag(text: str, config: Config = DEFAULTS) -> list[Flag]:
     """Suspected spans of one text, in order. For many texts `flag_all` is far faster.
 
-    >>> found = flag("这种情势主义害逝世人，严峻违反了初衷。")
+    >>> found = flag("这种情势主义害逝世人。")
     >>> [(one.surface, one.suggestion) for one in found if one.probability > 0.5]
-    [('情势', '形式'), ('逝世', '死'), ('严峻', '严重')]
+    [('情势', '形式'), ('逝世', '死')]
     """
     return flag_all([text], config)[0].flags
 
