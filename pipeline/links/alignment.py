@@ -3,6 +3,7 @@
 import itertools
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from heapq import nsmallest
 from typing import NamedTuple
 
 import jieba
@@ -97,7 +98,7 @@ def matched(own: str, other: str) -> list[Matched]:
         piece = own[span.start : span.end]
         grams = _grams(piece)
         common = Counter(number for gram in grams for number in holders.get(gram, ()))
-        for number, n in common.most_common(3):
+        for number, n in nsmallest(3, common.items(), key=lambda one: (-one[1], one[0])):
             if number in taken or n < LEAST_GRAMS * min(len(grams), sizes[number]):
                 continue
             at = theirs[number]

@@ -66,6 +66,13 @@ def test_paragraphs_that_have_nothing_in_common_are_not_matched():
     assert matched(FIRST, f"{SECOND}\n{THIRD}") == []
 
 
+@pytest.mark.parametrize("at", range(3, 18))
+def test_of_paragraphs_that_share_as_much_the_first_is_matched(at):
+    """Not whichever comes first out of a set: that is another one in every process."""
+    one, two = (FIRST[:n] + "某" + FIRST[n + 1 :] for n in (at, 19))
+    assert matched(FIRST, f"{one}\n{two}")[0].other.start == 0
+
+
 def test_a_paragraph_is_matched_once():
     assert len(matched(f"{FIRST}\n{FIRST}", FIRST)) == 1
 
