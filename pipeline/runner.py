@@ -308,6 +308,7 @@ def _is_made(job: Job, there: Mapping[str, list[Part]]) -> bool:
 
 
 def _delete_others(target: Path, wanted: Sequence[Part]) -> None:
+    _tidy([target])  # a killed run's worker may have left a file since we came
     names = {target / part.name for part in wanted}
     for path in storage.part_paths(target):
         if path not in names:

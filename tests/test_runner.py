@@ -23,7 +23,7 @@ from pipeline.errors import StageError, UsageError
 from pipeline.runners import local
 from pipeline.schema import TABLES
 from pipeline.stages import STAGES
-from pipeline.storage import read_manifest, write_json
+from pipeline.storage import CHECKPOINTS, read_manifest, write_json
 from pipeline.tables import read_table
 from tests.conftest import ROOT, contents, made_again, stamps, write_texts
 
@@ -428,6 +428,24 @@ def test_killed_and_run_again_it_makes_the_same(seen: str, tmp_path: Path) -> No
     run(here / "in", here / "out")
     run(here / "in", here / "whole")
     assert contents(here / "out") == contents(here / "whole")
+
+
+def test_what_a_killed_runs_worker_leaves_meanwhile_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It lives some milliseconds longer than its run, and may write when the next one has begun."""
+    texts, out = write_texts(tmp_path / "in", 3), tmp_path / "out"
+    left = out / "1-ingested" / CHECKPOINTS / ".part-00000-00000.parquet.1a.tmp"
+    make = runner._make
+
+    def beside(*given: Any) -> Any:
+        left.parent.mkdir(parents=True, exist_ok=True)
+        left.touch()
+        return make(*given)
+
+    monkeypatch.setattr(runner, "_make", beside)
+    run(texts, out)
+    assert not left.parent.exists()
 
 
 def test_stopped_politely_it_says_one_line(tmp_path: Path) -> None:
