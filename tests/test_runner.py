@@ -438,10 +438,11 @@ def test_what_a_killed_runs_worker_leaves_meanwhile_is_removed(
     left = out / "1-ingested" / CHECKPOINTS / ".part-00000-00000.parquet.1a.tmp"
     make = runner._make
 
-    def beside(*given: Any) -> Any:
-        left.parent.mkdir(parents=True, exist_ok=True)
-        left.touch()
-        return make(*given)
+    def beside(jobs: Any, *given: Any) -> Any:
+        if jobs[0].stage == "ingest":
+            left.parent.mkdir(parents=True, exist_ok=True)
+            left.touch()
+        return make(jobs, *given)
 
     monkeypatch.setattr(runner, "_make", beside)
     run(texts, out)
