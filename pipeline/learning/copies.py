@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from rapidfuzz.distance import Postfix, Prefix
 
 from pipeline.hanzi import HAN
 from pipeline.links.alignment import are_words, changes, regions
@@ -148,15 +149,9 @@ def _differing(original: str, surface: str) -> list[Pair]:
     """
     if len(original) == len(surface):
         return [(a, b) for a, b in zip(original, surface, strict=True) if a != b]
-    before = _common(original, surface)
-    behind = _common(original[before:][::-1], surface[before:][::-1])
+    before = Prefix.similarity(original, surface)
+    behind = Postfix.similarity(original[before:], surface[before:])
     return [(original[before : len(original) - behind], surface[before : len(surface) - behind])]
-
-
-def _common(one: str, other: str) -> int:
-    """How many characters both begin with."""
-    pairs = zip(one, other, strict=False)
-    return next((at for at, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
 
 
 def _always(characters: Sequence[str]) -> str:
