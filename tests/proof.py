@@ -33,7 +33,7 @@ from pipeline.model.scorer import Scorer
 from pipeline.runner import run
 from pipeline.training import trials
 from pipeline.training.corpus import documents
-from pipeline.training.lexica import PAIRS_FILE, Pairs, read_pairs
+from pipeline.training.lexica import PAIRS_FILE, Pairs, names_of, read_pairs
 from pipeline.training.spinner import Spun, Tool, spin
 
 SHORTEST, LONGEST = 200, 700
@@ -234,7 +234,7 @@ def main() -> None:
     print(HEAD, flush=True)
     done = []
     args.folder.mkdir(parents=True, exist_ok=True)
-    for name in args.lists or sorted({name for names in pairs.values() for name in names}):
+    for name in args.lists or sorted(names_of(pairs)):
         done.append(prove(name, known, pairs, own, clean, args.spun, args.folder / name))
         print(row(done[-1]), flush=True)
         shutil.rmtree(args.folder / name)

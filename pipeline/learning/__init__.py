@@ -167,7 +167,7 @@ def _spun(scorer: Scorer, documents: Sequence[Document]) -> Doubles:
     most, lets through 29% to 62% of the pages by a tool whose list was forgotten (eight lists,
     pages with five substitutions and more), and the reading finds more.
     """
-    reader = scorer._replace(gate=float("-inf"))
+    reader = scorer._replace(gate=np.full(len(scorer.gate), -np.inf))
     texts = [one.text for one in documents]
     return np.concatenate([np.zeros(0), *(reader.judge(batch).spun for batch in batches(texts))])
 

@@ -22,11 +22,11 @@ _BITMAP_BITS = 20
 N_FAMILIES = 16
 """Bits of `Pair.family`."""
 
-N_LISTS = 12
+N_LISTS = 14
 """The first so many bits are word lists of real spinners, or pairs seen on real pages."""
-LEARNED = 10
+LEARNED = 12
 """The bit of pairs that a corpus has taught (`learning`)."""
-EMBEDDING, RELATED = 12, 13
+EMBEDDING, RELATED = 14, 15
 """The bits of pairs that are near in an embedding, and of synonyms and antonyms."""
 
 LISTED = np.uint16((1 << N_LISTS) - 1)

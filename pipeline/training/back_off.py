@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.model.arrays import Bools, Doubles, Floats, Ints
-from pipeline.model.channel import EMBEDDING, MAX_LENGTH, N_LISTS, NOBODY, RELATED, Channel
+from pipeline.model.channel import EMBEDDING, LEARNED, MAX_LENGTH, N_LISTS, NOBODY, RELATED, Channel
 from pipeline.model.ngrams import NgramModel
 from pipeline.training.embeddings import Neighbours
-from pipeline.training.lexica import Observed, Pairs, Related
+from pipeline.training.lexica import Observed, Pairs, Related, names_of
 from pipeline.training.tools import HELD_OUT_FOLD, fold
 from pipeline.training.words import Words
 
@@ -224,7 +224,7 @@ def _assembled(
     pairs: Pairs,
     observed: Observed,
 ) -> Channel:
-    names = sorted({name for holders in pairs.values() for name in holders})[: N_LISTS - 1]
+    names = sorted(names_of(pairs))[:LEARNED]
     lines = _totals(dict.fromkeys(pairs, 1.0))
     times = _totals(observed)
     size = model.alphabet

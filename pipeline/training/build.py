@@ -34,14 +34,18 @@ from pipeline.training.insertion_fit import contexts
 from pipeline.training.lexica import (
     OBSERVED_FILE,
     OWN_OBSERVED,
+    OWN_PAIRS,
     PAIRS_FILE,
     RELATED_FILE,
     Observed,
     Pairs,
     Related,
+    names_of,
     read_observed,
     read_pairs,
     read_related,
+    read_tools,
+    together,
 )
 from pipeline.training.ngram_counts import as_ids
 from pipeline.training.pages import Page, cut, levelled, spun
@@ -79,9 +83,9 @@ class Settings(NamedTuple):
     unread_per_mille: int = 40
     """Documents of those that the vectors and the tagger have not seen either; the others they have
     seen, but spun by other tools."""
-    tagger_chars: int = 50_000_000
-    """Characters of spun text that the tagger learns from; some 15 minutes on two free cores."""
-    texts: int = 7_000
+    tagger_chars: int = 100_000_000
+    """Characters of spun text that the tagger learns from; some 24 minutes on two free cores."""
+    texts: int = 6_000
     """Pages to fit on: half of them are spun, and half of those are seen clean, too."""
     stranger_ngrams: int = 6_000_000
     """n-grams of each language model that has seen half of the sources (`_readerships`)."""
@@ -105,7 +109,7 @@ def build(
     answers = agreed(annotations) if annotations else []
     made_from = card(corpus, lexica, settings)
     work = _work_directory(output, made_from)
-    pairs = read_pairs(lexica / PAIRS_FILE)
+    pairs = _lists(lexica)
     related = read_related(lexica / RELATED_FILE)
     docs = list(documents(corpus))
     counted = [d.text for d in docs if not is_held_out(d.name, settings.held_out_per_mille)]
@@ -145,11 +149,18 @@ def build(
     return scorer
 
 
+def _lists(lexica: Path) -> Pairs:
+    """The lists in the open, and our own, with what was seen of the same tools on real pages."""
+    own = read_pairs(OWN_PAIRS)
+    seen = (read_tools(path, names_of(own)) for path in (lexica / OBSERVED_FILE, OWN_OBSERVED))
+    return together(read_pairs(lexica / PAIRS_FILE), own, *seen)
+
+
 def card(corpus: Path, lexica: Path, settings: Settings) -> dict[str, object]:
     """How a model came about: the settings, and name and SHA-256 of every file that went in."""
     files = sorted(p for p in corpus.rglob("*") if p.is_file()) if corpus.is_dir() else [corpus]
     lists = [lexica / name for name in (PAIRS_FILE, OBSERVED_FILE, RELATED_FILE)]
-    used = *files, lists[0], *filter(Path.exists, lists[1:]), OWN_OBSERVED
+    used = *files, lists[0], *filter(Path.exists, lists[1:]), OWN_OBSERVED, OWN_PAIRS
     made_from = {path.name: file_hash(path) for path in used}
     return {"settings": settings._asdict(), "made_from": made_from}
 

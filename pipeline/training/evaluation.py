@@ -27,6 +27,7 @@ from pipeline.training.lexica import (
     PAIRS_FILE,
     RELATED_FILE,
     Pairs,
+    names_of,
     read_pairs,
     read_related,
 )
@@ -136,7 +137,7 @@ def _of_lists(
         pages = trials.shuffled_pages(texts, rng)[: settings.pages_per_list]
         return trials.spun(pages, trials.list_tools(lines, rng), rng)
 
-    for name in sorted({name for names in pairs.values() for name in names}):
+    for name in sorted(names_of(pairs)):
         lines = trials.of_list(pairs, name)
         yield Trial(f"list {name}{KNOWN}", partial(spun, lines), known)
         if fresh := trials.unseen(lines):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.model import posterior
-from pipeline.model.arrays import Doubles, Flags, Floats, Ints, Labels
+from pipeline.model.arrays import Bools, Doubles, Flags, Floats, Ints, Labels
 from pipeline.model.channel import MAX_LENGTH, Channel
 from pipeline.model.ngrams import NgramModel
 from pipeline.model.odds import probability
@@ -24,6 +24,7 @@ from pipeline.model.scorer import (
     glance,
     glance_rows,
     in_context,
+    is_long,
     tags_of,
     witnesses,
 )
@@ -66,6 +67,9 @@ CLEAN_READ = 0.06
 that no list holds were found for 15.7%; clean web news take a twentieth longer."""
 
 
+LEAST_CLEAN = 100
+"""Clean pages of a kind from which on it has a gate of its own: 6% of fewer is hardly a page."""
+
 BLINDED = 2
 """On every second page the tagger's opinion is withheld. It has learned from the same simulator as
 these pages come from, and knows them better than it will know real ones: fitted without this, the
@@ -104,7 +108,7 @@ class _Looking(NamedTuple):
     glance: Trees
     striking: Trees
     suspicion: Trees
-    gate: float
+    gate: Doubles
 
 
 class _Reading(NamedTuple):
@@ -238,10 +242,23 @@ def _fit_glance(channels: Sequence[Channel], batches: Sequence[Readership], seed
     suspicion, scores = _crossed(
         documents, is_spun.astype(np.int8), np.ones(len(pages), np.float32), fold, seed, GLANCE
     )
-    gate = float(np.quantile(scores[~is_spun], 1 - CLEAN_READ))
-    passing = (scores[is_spun] >= gate).mean()
-    log.info("the gate at %.2f lets %.4f of the spun pages through", gate, passing)
-    return _Looking(glances, striking, suspicion, gate)
+    long = np.concatenate([is_long(one.batch) for one in found])
+    return _Looking(glances, striking, suspicion, gates(scores, is_spun, long))
+
+
+def gates(scores: Floats, is_spun: Bools, long: Ints) -> Doubles:
+    """`Scorer.gate`: what CLEAN_READ of the clean pages pass, of short ones and of long ones,
+    and of all where there are few of a kind.
+    """
+    found = []
+    for kind in (0, 1):
+        own = long == kind
+        if (own & ~is_spun).sum() < LEAST_CLEAN:
+            own = np.ones(len(own), dtype=np.bool_)
+        found.append(float(np.quantile(scores[own & ~is_spun], 1 - CLEAN_READ)))
+        passing = (scores[own & is_spun] >= found[-1]).mean()
+        log.info("the gate at %.2f lets %.4f of the spun pages through", found[-1], passing)
+    return np.array(found)
 
 
 def _glanced(channel: Channel, one: Readership) -> Glimpsed:

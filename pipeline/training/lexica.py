@@ -1,8 +1,9 @@
 """Pairs of original and substitute, from the word lists of spinners."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -14,6 +15,9 @@ OWN_OBSERVED = Path(__file__).parent / "observed.tsv"
 """The same, read by ourselves: pairs of a tool that many pages are made with, and no list has."""
 RELATED_FILE = "related_words.tsv.zst"
 """What a folder of word lists holds; only the first must be there."""
+OWN_PAIRS = Path(__file__).parent / "own_pairs.tsv"
+"""More lists, written by ourselves: of tools that many pages are made with, and whose lists are
+nowhere in the open. What was seen of them on real pages is no part of it (`read_tools`)."""
 
 Pairs = Mapping[tuple[str, str], frozenset[str]]
 """(original, substitute) to the names of the lists that hold it."""
@@ -40,6 +44,27 @@ def read_pairs(path: Path) -> Pairs:
     return {pair: frozenset(names) for pair, names in sorted(pairs.items())}
 
 
+def together(*many: Pairs) -> Pairs:
+    """All pairs of all lists."""
+    pairs: dict[tuple[str, str], frozenset[str]] = {}
+    for one in many:
+        for pair, names in one.items():
+            pairs[pair] = pairs.get(pair, frozenset()) | names
+    return dict(sorted(pairs.items()))
+
+
+def names_of(pairs: Pairs) -> frozenset[str]:
+    """Of all lists that hold any of the pairs."""
+    return frozenset[str]().union(*pairs.values())
+
+
+def read_tools(path: Path, tools: Collection[str]) -> Pairs:
+    """Pairs seen on real pages, as lists of the ``tools`` that wrote them. Empty without a file."""
+    return {
+        pair: names for pair, seen in _observed(path) if (names := frozenset(tools) & seen.tools)
+    }
+
+
 Related = Mapping[tuple[str, str], int]
 """Unordered pairs of words to SYNONYM, ANTONYM or both."""
 
@@ -61,14 +86,26 @@ def read_related(path: Path) -> Related:
     return dict(kinds)
 
 
+class _Seen(NamedTuple):
+    times: float
+    tools: frozenset[str]
+
+
 def read_observed(path: Path) -> Observed:
     """Pairs of a tab-separated file: original, substitute, kind, times seen. Empty without one."""
     times: dict[tuple[str, str], float] = defaultdict(float)
-    if path.exists():
-        for line in path.read_text(encoding="utf-8").splitlines():
-            if line.startswith("#"):
-                continue
-            original, substitute, _, seen, *_ = line.split("\t")
-            if original != substitute and HAN.fullmatch(original) and HAN.fullmatch(substitute):
-                times[original, substitute] += float(seen)
+    for pair, seen in _observed(path):
+        times[pair] += seen.times
     return dict(times)
+
+
+def _observed(path: Path) -> Iterator[tuple[tuple[str, str], _Seen]]:
+    """Lines of Han; the fifth column, if there is one, says by letters which tools wrote them."""
+    if not path.exists():
+        return
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.startswith("#"):
+            continue
+        original, substitute, _, seen, *more = line.split("\t")
+        if original != substitute and HAN.fullmatch(original) and HAN.fullmatch(substitute):
+            yield (original, substitute), _Seen(float(seen), frozenset(more[0] if more else ""))

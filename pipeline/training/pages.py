@@ -54,14 +54,23 @@ LEVELS = np.arange(-6.0, -1.0, 0.25)
 """Edges of the bins of a page's mean log probability per character, nats."""
 
 
+MIDDLING = 200
+"""Characters. Texts are chosen by the square root of so many and their length. Half of the pages of
+a published sample of the web are longer than 780 characters, half of the texts to learn from are
+shorter than 250; so half are longer than 400. On short pages no word stands eight times, and
+nothing would learn what that says; of single sentences enough must be left to learn from, too."""
+
+
 def levelled(texts: Sequence[str], model: NgramModel, n: int, seed: int) -> list[str]:
-    """``n`` of the texts, those of seldom levels of probability oftener than they come.
+    """``n`` of the texts, those of seldom levels of probability oftener than they come, and so the
+    longer ones.
 
     False flags stand on pages that the language model finds strange: old style, slang, jargon.
     Among texts as they come few are like that, and nothing would learn to be careful there.
     """
     bins = np.digitize(_levels(texts, model), LEVELS)
-    weight = 1 / np.sqrt(np.bincount(bins)[bins])
+    lengths = np.array([len(text) for text in texts])
+    weight = np.sqrt((MIDDLING + lengths) / np.bincount(bins)[bins])
     rng = np.random.default_rng(seed)
     size = min(n, len(texts))
     return [texts[i] for i in rng.choice(len(texts), size, replace=False, p=weight / weight.sum())]

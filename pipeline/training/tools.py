@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from pipeline.training.insertions import advertisement
-from pipeline.training.lexica import Pairs
+from pipeline.training.lexica import Pairs, names_of
 from pipeline.training.spinner import Tool
 
 RATES = (0.02, 0.04, 0.07, 0.1, 0.15, 0.2, 0.3, 0.4)
@@ -93,7 +93,7 @@ def list_tool(pairs: Pairs, rng: random.Random) -> Tool:
 def _add_list(lines: dict[str, list[str]], pairs: Pairs, rng: random.Random) -> None:
     """A part of one list or of all, sometimes in both directions."""
     if rng.random() < 0.5:
-        name = rng.choice(sorted({name for names in pairs.values() for name in names}))
+        name = rng.choice(sorted(names_of(pairs)))
         chosen = [pair for pair, holders in pairs.items() if name in holders]
     else:
         chosen = list(pairs)

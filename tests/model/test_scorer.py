@@ -74,3 +74,12 @@ def test_a_model_of_another_version_is_refused_with_advice(tmp_path):
     card.write_text(json.dumps({**content, "format": -1}), encoding="utf-8")
     with pytest.raises(ValueError, match="make train"):
         scorer.load(Path(tmp_path / "model"))
+
+
+def test_a_short_text_has_a_gate_of_its_own(model):
+    short, long = TEXT[: scorer.SHORT - 1], TEXT * (1 + scorer.SHORT // len(TEXT))
+    assert scorer.is_long(batch_of(model.ngrams, [short, long])).tolist() == [0, 1]
+    closed, open_ = np.inf, -np.inf
+    for gates, read in (((closed, open_), [1]), ((open_, closed), [0]), ((open_, open_), [0, 1])):
+        judged = model._replace(gate=np.array(gates)).judge([short, long])
+        assert judged.text.tolist() == read

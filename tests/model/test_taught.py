@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from pipeline.model.channel import LEARNED, Channel, Pair
+from pipeline.model.channel import EMBEDDING, LEARNED, Channel, Pair
 
 BASE = {
     ("认识", "意识"): Pair(-1.0, 0b1, -5.0),
-    ("提高", "进步"): Pair(-2.0, 1 << 12, -2.0),
+    ("提高", "进步"): Pair(-2.0, 1 << EMBEDDING, -2.0),
 }
 
 
@@ -36,7 +36,7 @@ def test_of_a_known_pair_both_are_kept(ngrams, channel):
     taught = channel.taught(ngrams, {("提高", "进步"): -0.7})
     prior, family = known(taught)["提高", "进步"]
     assert prior == pytest.approx(np.logaddexp(-2.0, -0.7))
-    assert family == 1 << 12 | 1 << LEARNED
+    assert family == 1 << EMBEDDING | 1 << LEARNED
     assert len(taught.original) == len(BASE)
 
 

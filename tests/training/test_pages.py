@@ -1,9 +1,12 @@
 import random
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.training.pages import LONGEST, SHORTEST, cut, spun
+from pipeline.config import Config
+from pipeline.model.ngrams import load
+from pipeline.training.pages import LONGEST, SHORTEST, cut, levelled, spun
 from pipeline.training.tools import FOLDS, Sources, fold
 
 TEXTS = st.lists(st.integers(0, 3 * LONGEST).map(lambda n: ("天气很好。\n" * n)[:n]), max_size=6)
@@ -15,6 +18,14 @@ def test_pages_are_of_the_promised_length(texts, seed):
     assert all(SHORTEST <= len(page) <= 2 * LONGEST for page in pages)
     lost = sum(map(len, texts)) - sum(map(len, pages))
     assert lost <= SHORTEST + sum(text.count("\n") for text in texts)
+
+
+def test_longer_texts_are_chosen_oftener():
+    short, long = "今天天气很好。" * 7, "今天天气很好。" * 112
+    texts = [short] * 500 + [long] * 500
+    chosen = levelled(texts, load(Path(Config().model)), 100, 1)
+    assert len(chosen) == 100
+    assert 0.55 < chosen.count(long) / 100 < 0.75, "twice as often: 784 characters for 49"
 
 
 def test_about_the_asked_share_is_spun_and_the_rest_is_as_it_was():
