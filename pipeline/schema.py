@@ -52,7 +52,12 @@ PROBABILITY = field("probability", pa.float32(), "calibrated probability, 0 to 1
 SUGGESTION_FIELDS = (field("text", pa.string(), "what may have stood there"), PROBABILITY)
 HERE = "in this document (of a longer one, in the piece of 20,000 characters)"
 EVIDENCE_FIELDS = (
-    field("gain", pa.float32(), "log P(window with the suggestion) - log P(as it stands), nats"),
+    field(
+        "gain",
+        pa.float32(),
+        "log P(window with the suggestion) - log P(as it stands), other likely substitutions in it "
+        "undone, nats",
+    ),
     field("channel", pa.float32(), "log odds that a spinner writes this surface for it, nats"),
     field("document", pa.float32(), "log odds that the rest of the document adds, nats"),
     field("surface_count", pa.int32(), f"how often the surface stands {HERE}"),

@@ -12,7 +12,7 @@ import numpy as np
 from pipeline.model.arrays import Doubles, Ints
 from pipeline.model.channel import Channel
 from pipeline.model.odds import probability
-from pipeline.model.scorer import Scorer, in_context
+from pipeline.model.scorer import Scorer
 from pipeline.model.sites import batch_of
 
 BATCH_CHARS = 200_000
@@ -98,10 +98,7 @@ def read_sites(scorer: Scorer, texts: Sequence[str]) -> tuple[Sites, Doubles]:
     spun: list[Doubles] = []
     sites = documents = 0
     for batch in batches(texts):
-        read = scorer.read(batch)
-        log_odds = read.alone
-        for trees in (scorer.together, scorer.again):
-            log_odds = trees.log_odds(in_context(read, log_odds))
+        read, log_odds = scorer.decide(scorer.read(batch))
         found = read.found
         of = found.candidates
         p = probability(log_odds)

@@ -37,6 +37,20 @@ SITE_FEATURES = (
     "prior",  # of the best candidate, in the channel
     "lists",  # how many lists know it
 )
+REGAINED_FEATURES = (
+    # The same of the candidate that is best where the other likely substitutions are undone:
+    "gain",
+    "gain_inside",
+    "gain_margin",
+    "gain_total",
+    "before",
+    "after",
+    "rival_gain",
+    "prior",
+    "lists",
+    "regained",  # its gain there, less the best gain as the text stands
+    "beside",  # whether another one was undone within `sites.CONTEXT`
+)
 TAG_FEATURES = (
     "inside",  # mean over the site's characters of what the tagger says, log odds
     "inside_lowest",
@@ -111,13 +125,17 @@ def best_candidates(found: Candidates, n_sites: int) -> Best:
     )
 
 
-def counts_in_documents(
-    document: Ints, term: Ints, wanted_document: Ints, wanted_term: Ints, n_terms: int
-) -> Ints:
-    """How often each wanted term occurs in its document, given all occurrences."""
-    codes = np.sort(document * n_terms + term)
-    wanted = wanted_document * n_terms + wanted_term
-    return np.searchsorted(codes, wanted, "right") - np.searchsorted(codes, wanted, "left")
+def occurrences(document: Ints, term: Ints, n_terms: int) -> Ints:
+    """All occurrences of all terms, as `count` wants them."""
+    return np.sort(document * n_terms + term)
+
+
+def count(occurrences: Ints, document: Ints, term: Ints, n_terms: int) -> Ints:
+    """How often each term occurs in its document."""
+    wanted = document * n_terms + term
+    return np.searchsorted(occurrences, wanted, "right") - np.searchsorted(
+        occurrences, wanted, "left"
+    )
 
 
 def site_features(
@@ -159,6 +177,30 @@ def site_features(
         level[sites.document],
         found.prior[chosen],
         np.bitwise_count(channel.family[found.pair[chosen]] & LISTED),
+    ]
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def regained_features(
+    channel: Channel, sites: Sites, found: Candidates, best: Best, gain: Floats, beside: Bools
+) -> Floats:
+    """Shape ``(sites, len(REGAINED_FEATURES))``; ``gain`` is that of each site's best candidate as
+    the text stands.
+    """
+    chosen = best.candidate
+    own = found.gain[chosen]
+    columns = [
+        own,
+        found.gain_inside[chosen],
+        best.margin,
+        best.total,
+        sites.before / channel.length[sites.term],
+        sites.after,
+        _rival(sites, own),
+        found.prior[chosen],
+        np.bitwise_count(channel.family[found.pair[chosen]] & LISTED),
+        own - gain,
+        beside,
     ]
     return np.stack(columns, axis=1).astype(np.float32)
 

@@ -1,8 +1,10 @@
-"""From texts to a probability for every site: a glance at all pages, a reading of suspects.
+"""From texts to a probability for every site: a glance at all pages, the tagger's opinion of some,
+a reading of suspects.
 
 The glance asks the language model alone, at characters that are odd where they stand: most pages of
-a corpus end there. Whatever looks suspicious is read: by the tagger, wherever a substitute may
-stand, each site in the light of all others of its document.
+a corpus end there. Of the others the tagger sees every character, and most of those that are clean
+end there. What still looks suspicious is read: wherever a substitute may stand, each site in the
+light of all others of its document.
 
 The glance looks twice at what it has found. A list that knows the substitute says much, and of a
 page by a tool whose list nobody has it says nothing: so what stands at very odd characters is
@@ -39,13 +41,15 @@ from pipeline.model.sites import (
     candidates,
     find_sites,
     in_parts,
+    regained,
+    some_of,
     worth_judging,
 )
 from pipeline.model.tagger import HEADS, Tagger, surprises
 from pipeline.model.trees import Trees
 from pipeline.spans import Loss
 
-FORMAT = 9
+FORMAT = 10
 """Raised with every change after which the files of an older model no longer fit the code."""
 
 AT_SIGHT = 2500
@@ -64,6 +68,15 @@ LEAST_INSIDE = -1.5
 """Log odds by the tagger, on average over a site, below which originals that no list suggests are
 not even tried, but at odd characters: the tagger knows the words of tools best that it has met."""
 
+UNTHINKABLE = -4.0
+"""The same below which nothing is tried. Of the substitutions that the decision finds on simulated
+pages 0.6% stand below it if a list has them, and none of the others; of what would be tried on
+clean web news, three fifths."""
+
+
+FAINT = -3.0
+"""Log odds that a character begins a substitution, by the tagger, below which it is not counted."""
+
 
 class Found(NamedTuple):
     """Sites of a batch with their candidates and features."""
@@ -72,6 +85,8 @@ class Found(NamedTuple):
     sites: Sites
     candidates: Candidates
     best: f.Best
+    occurrences: Ints
+    """`features.occurrences` of all terms of the channel, sites or not."""
     surface_count: Ints
     original_count: Ints
     features: Floats
@@ -123,9 +138,10 @@ def find(
     character.
     """
     start, term = channel.matches(batch.ids)
-    suspected = f.mean_inside(tags, start, start + channel.length[term]) >= LEAST_INSIDE
-    suspected |= _at_odd(log_probs, f.ODD)[start]
+    inside = f.mean_inside(tags, start, start + channel.length[term])
+    suspected = (inside >= LEAST_INSIDE) | _at_odd(log_probs, f.ODD)[start]
     tried = channel.is_surface[term] & (suspected | channel.has_listed[term])
+    tried &= inside >= UNTHINKABLE
     counted = np.searchsorted(batch.starts, start, side="right") - 1, term
     found = _found(
         batch, model, log_probs, channel, start[tried], term[tried], counted, suspected[tried]
@@ -184,14 +200,15 @@ def _found(
     sites, found = worth_judging(*candidates(batch, model, channel, sites, suspected, hopeless))
     best = f.best_candidates(found, len(sites.start))
     original = found.original[best.candidate]
+    occurrences = f.occurrences(*counted, len(channel.terms))
     counts = [
-        f.counts_in_documents(*counted, sites.document, wanted, len(channel.terms))
+        f.count(occurrences, sites.document, wanted, len(channel.terms))
         for wanted in (sites.term, original)
     ]
     rows = f.site_features(
         batch, log_probs, model.unigrams[0], channel, sites, found, best, *counts
     )
-    return Found(batch, sites, found, best, counts[0], counts[1], rows)
+    return Found(batch, sites, found, best, occurrences, counts[0], counts[1], rows)
 
 
 def families(channel: Channel, found: Found) -> Flags:
@@ -233,6 +250,8 @@ class Scorer(NamedTuple):
     originals."""
     suspicion: Trees
     """Log odds at first sight that a text is spun, from what `glance_rows` says of it."""
+    closer: Trees
+    """The same from that and from what `tag_rows` says of it."""
     alone: Trees
     """Of any site, with the tagger's opinion."""
     together: Trees
@@ -243,8 +262,9 @@ class Scorer(NamedTuple):
     """Log prior of `posterior.CELLS`, clean last."""
     base: float
     """Log odds of substitution among the sites that ``alone`` was fitted on."""
-    gate: Doubles
-    """Suspicion from which on a text is read: of SHORT ones, and of others."""
+    gates: Doubles
+    """Of SHORT texts, and of others: suspicion from which on the tagger is asked, and that from
+    which on, with its opinion, a text is read; shape ``(2, 2)``."""
     page: Doubles
     """Weights of `document_rows`: log odds that a document is spun."""
     inserted: Doubles
@@ -254,43 +274,67 @@ class Scorer(NamedTuple):
         batch = batch_of(self.ngrams, texts)
         log_probs = self.ngrams.log_probs(batch.ids)
         loss = losses(batch, log_probs)
-        suspicion = self.suspicions(batch, log_probs)
-        gate = self.gate[is_long(batch)]
-        read = np.flatnonzero(suspicion >= gate)
-        spun = np.minimum(suspicion, gate) - 10.0
+        seen = self.glance_at(batch, log_probs)
+        gates = self.gates[is_long(batch)].T
+        suspicion = _of_texts(batch, self.suspicion.log_odds(seen))
+        spun = np.minimum(suspicion, gates[0]) - 20.0
+        asked = np.flatnonzero(suspicion >= gates[0])
+        some, at = some_of(batch, asked)
+        log_probs = log_probs[at]
+        tags = tags_of(self.tagger, self.ngrams, some, log_probs)
+        closer = self.closer_look(some, seen[_of_those(batch, asked)], tags)
+        spun[asked] = np.minimum(closer, gates[1, asked]) - 10.0
+        kept = np.flatnonzero(closer >= gates[1, asked])
+        read = asked[kept]
         if not len(read):
             none = np.zeros(0, dtype=np.float32)
             return Judged(None, read, none, none, spun, loss)
-        found = self.read([texts[i] for i in read])
-        log_odds = found.alone
-        for trees in (self.together, self.again):
-            log_odds = trees.log_odds(in_context(found, log_odds))
+        some, at = some_of(some, kept)
+        found, log_odds = self.decide(self._read(some, log_probs[at], tags[at]))
         p = probability(log_odds)
         spun[read] = np.maximum(document_rows(found, p) @ self.page, spun[read])
         return Judged(found, read, log_odds, p.astype(np.float32), spun, loss)
 
-    def suspicions(self, batch: Batch, log_probs: Floats) -> Doubles:
-        """Log odds at first sight that each text is spun; of a long one, the mean of its parts."""
-        parts, first = in_parts(batch, AT_SIGHT)
+    def glance_at(self, batch: Batch, log_probs: Floats) -> Floats:
+        """`glance_rows` of every part of the texts."""
+        parts, _ = in_parts(batch, AT_SIGHT)
         seen = glance(self.ngrams, self.channel, parts, log_probs)
         rows = seen.found.features
         p, striking = (
             probability(trees.log_odds(of))
             for trees, of in ((self.glance, rows), (self.striking, rows[seen.is_striking]))
         )
-        odds = self.suspicion.log_odds(glance_rows(seen, p, striking)).astype(np.float64)
-        counts = np.diff(np.append(first, len(odds)))
-        return np.add.reduceat(odds, first) / counts if len(first) else odds
+        return glance_rows(seen, p, striking)
+
+    def closer_look(self, batch: Batch, seen: Floats, tags: Floats) -> Doubles:
+        """Log odds that each text is spun, given `glance_at` and the tagger's opinion."""
+        parts, _ = in_parts(batch, AT_SIGHT)
+        rows = np.concatenate([seen, tag_rows(parts, tags)], axis=1)
+        return _of_texts(batch, self.closer.log_odds(rows))
 
     def read(self, texts: list[str]) -> Read:
+        """The texts, however they look at first sight."""
         batch = batch_of(self.ngrams, texts)
         log_probs = self.ngrams.log_probs(batch.ids)
-        tags = tags_of(self.tagger, self.ngrams, batch, log_probs)
+        return self._read(batch, log_probs, tags_of(self.tagger, self.ngrams, batch, log_probs))
+
+    def _read(self, batch: Batch, log_probs: Floats, tags: Floats) -> Read:
         found = find(self.ngrams, self.channel, batch, log_probs, tags)
         alone = self.alone.log_odds(found.features)
         family = families(self.channel, found)
         seen = posterior.infer(*witnesses(found, family, alone, self.base), self.cells)
         return Read(found, tags, alone, seen, family)
+
+    def decide(self, read: Read) -> tuple[Read, Floats]:
+        """The same with its candidates weighed where all else that is likely is undone, and the log
+        odds of each site.
+        """
+        odds = read.alone
+        found = read.found
+        for trees in (self.together, self.again):
+            found, rows = in_context(self.ngrams, self.channel, read, odds)
+            odds = trees.log_odds(rows)
+        return read._replace(found=found), odds
 
     def forgetting(self, is_unlisted: Callable[[str, str], bool]) -> "Scorer":
         """The scorer as if no list had held the pairs (original, surface) of which that is true."""
@@ -322,13 +366,43 @@ class Scorer(NamedTuple):
         draft.rmdir()
 
 
-_TREES = ("glance", "striking", "suspicion", "alone", "together", "again")
-_WEIGHTS = ("cells", "base", "gate", "page", "inserted")
+_TREES = ("glance", "striking", "suspicion", "closer", "alone", "together", "again")
+_WEIGHTS = ("cells", "base", "gates", "page", "inserted")
 
 
 def is_long(batch: Batch) -> Ints:
     """Of each text, 0 if it is SHORT and 1 if it is not."""
     return (batch.ends - batch.starts >= SHORT).astype(np.int64)
+
+
+def _of_texts(batch: Batch, odds: Floats) -> Doubles:
+    """Of each text the mean of what was said of its parts: a tool spins all of a page."""
+    _, first = in_parts(batch, AT_SIGHT)
+    whole = odds.astype(np.float64)
+    counts = np.diff(np.append(first, len(whole)))
+    return np.add.reduceat(whole, first) / counts if len(first) else whole
+
+
+def _of_those(batch: Batch, texts: Ints) -> Ints:
+    """Numbers of the parts of some texts."""
+    parts, first = in_parts(batch, AT_SIGHT)
+    counts = np.diff(np.append(first, len(parts.starts)))
+    chosen = np.zeros(len(first), dtype=np.bool_)
+    chosen[texts] = True
+    return np.flatnonzero(np.repeat(chosen, counts))
+
+
+def tag_rows(batch: Batch, tags: Floats) -> Floats:
+    """What the tagger makes of each text: of the words that may begin a substitution, each once."""
+    at = np.flatnonzero(tags[:, 1] >= FAINT)
+    odds = tags[at, 1]
+    document = np.searchsorted(batch.starts, at, side="right") - 1
+    word = document << 32 | batch.ids[at].astype(np.int64) << 16 | batch.ids[at + 1]
+    top = f.likeliest(np.unique(word, return_inverse=True)[1], odds)
+    lengths = batch.ends - batch.starts
+    rows = f.page_features(document[top], probability(odds[top]), lengths)[:, :-1]
+    more = [np.log(0.002 + f.tagged(batch, tags)), np.log(np.maximum(1, lengths))]
+    return np.concatenate([rows, np.stack(more, axis=1)], axis=1).astype(np.float32)
 
 
 def glance_rows(seen: Glimpsed, p: Doubles, striking: Doubles) -> Floats:
@@ -348,9 +422,16 @@ def _page_rows(sites: Sites, p: Doubles, lengths: Ints) -> Doubles:
     return f.page_features(sites.document[top], p[top], lengths)
 
 
-def in_context(read: Read, odds: Floats) -> Floats:
-    """What is known of each site, given what the round before made of all of them."""
+def in_context(
+    ngrams: NgramModel, channel: Channel, read: Read, odds: Floats
+) -> tuple[Found, Floats]:
+    """What is known of each site, given what the round before made of all of them: the sites with
+    what their candidates gain where the likely ones of all others are restored, and a row for each.
+    """
     found = read.found
+    again, beside = reconsidered(ngrams, channel, found, odds)
+    gain = found.candidates.gain[found.best.candidate]
+    anew = f.regained_features(channel, again.sites, again.candidates, again.best, gain, beside)
     of_document = f.document_features(
         found.batch,
         found.sites,
@@ -361,7 +442,26 @@ def in_context(read: Read, odds: Floats) -> Floats:
         read.tags,
         read.posterior,
     )
-    return np.concatenate([found.features, of_document], axis=1)
+    return again, np.concatenate([found.features, anew, of_document], axis=1)
+
+
+def reconsidered(
+    ngrams: NgramModel, channel: Channel, found: Found, odds: Floats
+) -> tuple[Found, Bools]:
+    """The sites with what their candidates gain where those of even odds and better are restored,
+    and which of them have a restored one beside them.
+    """
+    likely = np.flatnonzero((odds >= 0) & f.apart(found.sites, odds, len(found.batch.ids)))
+    far = np.maximum.accumulate(found.sites.end[likely])
+    clear = found.sites.start[likely] >= np.append(0, far)[: len(far)]  # of as likely ones, one
+    chosen = found.best.candidate[likely[clear]]
+    sites, of, beside = regained(
+        found.batch, ngrams, channel, found.sites, found.candidates, chosen
+    )
+    best = f.best_candidates(of, len(sites.start))
+    original = of.original[best.candidate]
+    times = f.count(found.occurrences, sites.document, original, len(channel.terms))
+    return found._replace(sites=sites, candidates=of, best=best, original_count=times), beside
 
 
 def document_rows(read: Read, p: Doubles) -> Doubles:
@@ -396,7 +496,7 @@ def load(directory: Path) -> Scorer:
         Tagger.load(directory / "tagger.npz"),
         cells=weights["cells"],
         base=float(weights["base"]),
-        gate=weights["gate"],
+        gates=weights["gates"],
         page=weights["page"],
         inserted=weights["inserted"],
         **{name: Trees.load(directory / f"{name}.npz") for name in _TREES},

@@ -95,6 +95,18 @@ def batch_of(model: NgramModel, texts: list[str]) -> Batch:
     return Batch(ids, starts, starts + lengths)
 
 
+def some_of(batch: Batch, texts: Ints) -> tuple[Batch, Ints]:
+    """The batch of some of the texts, in order, and where its ids stand in the whole one: each text
+    with the boundary behind it, of which something was said in the light of that text.
+    """
+    starts, ends = batch.starts[texts], batch.ends[texts]
+    spans = zip(starts.tolist(), (ends + CONTEXT).tolist(), strict=True)
+    at = np.concatenate([np.arange(CONTEXT), *(np.arange(*span) for span in spans)])
+    lengths = ends - starts
+    first = np.cumsum(lengths + CONTEXT) - lengths
+    return Batch(batch.ids[at], first, first + lengths), at
+
+
 def in_parts(batch: Batch, most: int) -> tuple[Batch, Ints]:
     """The same ids with every text in equal parts of at most so many characters; and the number of
     the first part of each text.
@@ -144,23 +156,79 @@ def candidates(
     hopeful, site, pair = promising(batch, model, channel, sites, suspected, hopeless)
     sites = sites.take(hopeful)
     original = channel.original[pair].astype(np.int64)
-    inside = np.zeros(len(site), dtype=np.float32)
-    behind = np.zeros(len(site), dtype=np.float32)
-    lengths = channel.length[original]
-    for n in range(1, MAX_LENGTH + 1):
-        rows = np.flatnonzero(lengths == n)
-        if len(rows):
-            inside[rows], behind[rows] = _windows(
-                batch,
-                model,
-                sites.start[site[rows]],
-                sites.end[site[rows]],
-                channel.ids[original[rows]],
-                n,
-            )
+    inside, behind = _in_place(batch, model, channel, sites, site, original)
     gain_inside = inside - sites.before[site]
     gain = gain_inside + behind - sites.after[site]
     return sites, Candidates(site, pair, original, channel.log_prior[pair], gain, gain_inside)
+
+
+def restored(
+    batch: Batch, channel: Channel, sites: Sites, candidates: Candidates, chosen: Ints
+) -> tuple[Batch, Sites, Bools]:
+    """The batch with some candidates' originals in the place of what stands there, and all sites
+    where they are then. The ``chosen`` ones are in order, and their sites do not overlap.
+
+    The last array tells of each site whether its context is another for it: whether another site
+    within CONTEXT was restored. Of what overlaps a restored site there is no telling, and so not.
+    """
+    n = len(batch.ids)
+    own = candidates.site[chosen]
+    start, end, original = sites.start[own], sites.end[own], candidates.original[chosen]
+    length = channel.length[original]
+    moved = np.zeros(n + 1, dtype=np.int64)
+    moved[end] = length - (end - start)
+    shift = np.cumsum(moved)
+    ids = np.empty(n + shift[-1], dtype=batch.ids.dtype)
+    owner = np.full(n, -1, dtype=np.int64)
+    for step in range(MAX_LENGTH):
+        inside = start + step < end
+        owner[start[inside] + step] = own[inside]
+        put = step < length
+        ids[(start + shift[start])[put] + step] = channel.ids[original[put], step]
+    left = np.flatnonzero(owner < 0)
+    ids[left + shift[left]] = batch.ids[left]
+    moved_sites = sites._replace(
+        start=sites.start + shift[sites.start], end=sites.end + shift[sites.end]
+    )
+    steps = np.minimum(sites.start[:, None] + np.arange(MAX_LENGTH), sites.end[:, None] - 1)
+    over = owner[steps]
+    apart = ((over < 0) | (over == np.arange(len(over))[:, None])).all(axis=1)
+    before = np.append(0, np.cumsum(owner >= 0))
+    low, high = np.maximum(sites.start - CONTEXT, 0), np.minimum(sites.end + CONTEXT, n)
+    beside = before[high] - before[low] - (before[sites.end] - before[sites.start])
+    whole = Batch(ids, batch.starts + shift[batch.starts], batch.ends + shift[batch.ends])
+    return whole, moved_sites, apart & (beside > 0)
+
+
+def regained(
+    batch: Batch,
+    model: NgramModel,
+    channel: Channel,
+    sites: Sites,
+    candidates: Candidates,
+    chosen: Ints,
+) -> tuple[Sites, Candidates, Bools]:
+    """All sites and candidates, with what they gain where the ``chosen`` candidates are restored
+    beside them, and which sites have such a one beside them (`restored`).
+
+    A word that was put in makes its neighbours improbable, too: of 应用法度 either looks odd, until
+    程序 stands there.
+    """
+    whole, moved, beside = restored(batch, channel, sites, candidates, chosen)
+    rows = np.flatnonzero(beside)
+    before, after = sites.before.copy(), sites.after.copy()
+    before[rows], after[rows] = _in_place(whole, model, channel, moved, rows, sites.term[rows])
+    of = np.flatnonzero(beside[candidates.site])
+    site = candidates.site[of]
+    inside, behind = _in_place(whole, model, channel, moved, site, candidates.original[of])
+    gain, gain_inside = candidates.gain.copy(), candidates.gain_inside.copy()
+    gain_inside[of] = inside - before[site]
+    gain[of] = gain_inside[of] + behind - after[site]
+    return (
+        sites._replace(before=before, after=after),
+        candidates._replace(gain=gain, gain_inside=gain_inside),
+        beside,
+    )
 
 
 def promising(
@@ -236,6 +304,24 @@ def worth_judging(sites: Sites, found: Candidates) -> tuple[Sites, Candidates]:
     number = np.cumsum(kept) - 1
     left = found.take(kept[found.site])
     return sites.take(kept), left._replace(site=number[left.site])
+
+
+def _in_place(
+    batch: Batch, model: NgramModel, channel: Channel, sites: Sites, site: Ints, term: Ints
+) -> tuple[Floats, Floats]:
+    """Log probability of each term in the place of its site, and of the CONTEXT characters behind
+    it.
+    """
+    inside, behind = (np.zeros(len(site), dtype=np.float32) for _ in range(2))
+    lengths = channel.length[term]
+    for n in range(1, MAX_LENGTH + 1):
+        rows = np.flatnonzero(lengths == n)
+        if len(rows):
+            start, end = sites.start[site[rows]], sites.end[site[rows]]
+            inside[rows], behind[rows] = _windows(
+                batch, model, start, end, channel.ids[term[rows]], n
+            )
+    return inside, behind
 
 
 def _windows(

@@ -85,7 +85,7 @@ class Settings(NamedTuple):
     seen, but spun by other tools."""
     tagger_chars: int = 100_000_000
     """Characters of spun text that the tagger learns from; some 24 minutes on two free cores."""
-    texts: int = 6_000
+    texts: int = 9_000
     """Pages to fit on: half of them are spun, and half of those are seen clean, too."""
     stranger_ngrams: int = 6_000_000
     """n-grams of each language model that has seen half of the sources (`_readerships`)."""

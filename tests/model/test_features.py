@@ -64,13 +64,8 @@ def test_the_best_candidate_is_the_one_with_most_gain_and_prior():
 
 
 def test_occurrences_are_counted_by_document():
-    got = features.counts_in_documents(
-        np.array([0, 0, 1, 1, 1]),
-        np.array([3, 3, 3, 4, 4]),
-        np.array([0, 1, 1]),
-        np.array([3, 3, 9]),
-        10,
-    )
+    found = features.occurrences(np.array([0, 0, 1, 1, 1]), np.array([3, 3, 3, 4, 4]), 10)
+    got = features.count(found, np.array([0, 1, 1]), np.array([3, 3, 9]), 10)
     assert got.tolist() == [2, 1, 0]
 
 

@@ -5,10 +5,25 @@ from hypothesis import strategies as st
 
 from pipeline.model import features
 from pipeline.model.channel import Channel, Pair
-from pipeline.model.features import DOCUMENT_FEATURES, SITE_FEATURES, TAG_FEATURES
+from pipeline.model.features import (
+    DOCUMENT_FEATURES,
+    REGAINED_FEATURES,
+    SITE_FEATURES,
+    TAG_FEATURES,
+)
 from pipeline.model.posterior import CELLS, infer
-from pipeline.model.scorer import Read, families, find, glance, in_context, witnesses
+from pipeline.model.scorer import (
+    LEAST_INSIDE,
+    UNTHINKABLE,
+    Read,
+    families,
+    find,
+    glance,
+    in_context,
+    witnesses,
+)
 from pipeline.model.sites import (
+    CONTEXT,
     FAR_BEHIND,
     HOPELESS,
     MOST_TRIED,
@@ -17,6 +32,9 @@ from pipeline.model.sites import (
     batch_of,
     candidates,
     find_sites,
+    regained,
+    restored,
+    some_of,
 )
 from pipeline.model.tagger import HEADS
 
@@ -93,9 +111,99 @@ def test_features_are_those_that_are_named(ngrams, found):
     family = families(Channel.of_pairs(ngrams, PAIRS), found)
     even = np.full(len(CELLS) + 1, -np.log(len(CELLS) + 1))
     seen = infer(*witnesses(found, family, odds, 0.0), even)
-    rows = in_context(Read(found, tags(ngrams, TEXTS), odds, seen, family), odds)
-    assert rows.shape == (len(odds), found.features.shape[1] + len(DOCUMENT_FEATURES))
+    read = Read(found, tags(ngrams, TEXTS), odds, seen, family)
+    _, rows = in_context(ngrams, Channel.of_pairs(ngrams, PAIRS), read, odds)
+    more = len(REGAINED_FEATURES) + len(DOCUMENT_FEATURES)
+    assert rows.shape == (len(odds), found.features.shape[1] + more)
     assert np.isfinite(rows).all()
+
+
+DENSE = {
+    ("认识", "意识"): Pair(0.0),
+    ("提高", "进步"): Pair(0.0),
+    ("工作", "作"): Pair(0.0),
+    ("死", "逝世"): Pair(0.0),
+    ("害死人", "害逝世人"): Pair(0.0),
+    ("不", "无法"): Pair(0.0),
+}
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.lists(st.sampled_from([*"的是。\n", *(s for _, s in DENSE)]), max_size=9), max_size=4
+    ),
+    st.data(),
+)
+def test_gains_beside_restored_sites_are_those_of_the_restored_text(ngrams, pieces, data):
+    """Text by text: the sites chosen are replaced in the string itself, and it is weighed anew."""
+    channel = Channel.of_pairs(ngrams, DENSE)
+    texts = ["".join(of_text) for of_text in pieces]
+    batch = batch_of(ngrams, texts)
+    log_probs = ngrams.log_probs(batch.ids)
+    start, term = channel.matches(batch.ids)
+    tried = channel.is_surface[term]
+    start, term = start[tried], term[tried]
+    sites = find_sites(batch, log_probs, start, term, channel.length[term])
+    sites, found = candidates(batch, ngrams, channel, sites, hopeless=-1e9)
+    chosen, until = [], 0
+    for row in np.unique(found.site, return_index=True)[1].tolist():  # one candidate a site
+        if sites.start[found.site[row]] >= until and data.draw(st.booleans()):
+            chosen.append(row)
+            until = sites.end[found.site[row]]
+    again, gains, beside = regained(batch, ngrams, channel, sites, found, np.array(chosen, int))
+    for number in np.flatnonzero(~beside).tolist():
+        assert again.before[number] == sites.before[number]
+    for row in range(len(found.site)):
+        site = found.site[row]
+        if not beside[site]:
+            assert gains.gain[row] == found.gain[row]
+            continue
+        document = sites.document[site]
+        first = batch.starts[document]
+        text = texts[document]
+        spans = [
+            (sites.start[s] - first, sites.end[s] - first, channel.terms[found.original[c]])
+            for c, s in ((c, found.site[c]) for c in chosen)
+            if sites.document[s] == document and s != site
+        ]
+        low, high = sites.start[site] - first, sites.end[site] - first
+        left, right = undone(text[:low], spans), undone(text[high:], spans, high)
+        gain = weight(ngrams, left, channel.terms[found.original[row]], right)
+        gain -= weight(ngrams, left, text[low:high], right)
+        assert np.isclose(gains.gain[row], gain, atol=1e-3)
+
+
+def test_sites_beside_a_restored_one_have_another_context(ngrams):
+    channel = Channel.of_pairs(ngrams, DENSE)
+    batch = batch_of(ngrams, ["必须进步意识。"])
+    start, term = channel.matches(batch.ids)
+    tried = channel.is_surface[term]
+    log_probs = ngrams.log_probs(batch.ids)
+    sites = find_sites(batch, log_probs, start[tried], term[tried], channel.length[term[tried]])
+    sites, found = candidates(batch, ngrams, channel, sites, hopeless=-1e9)
+    chosen = np.flatnonzero(sites.start[found.site] - batch.starts[0] == 2)
+    whole, moved, beside = restored(batch, channel, sites, found, chosen)
+    assert ngrams.alphabet.ids("必须提高意识。").tolist() == whole.ids[CONTEXT:-CONTEXT].tolist()
+    assert moved.start.tolist() == sites.start.tolist()
+    assert beside.tolist() == [number != found.site[chosen[0]] for number in range(len(beside))]
+
+
+def undone(piece, spans, offset=0):
+    """What stands between, with the originals of the spans that lie in it."""
+    pieces, at = [], 0
+    for start, end, original in spans:
+        if offset <= start and end <= offset + len(piece):
+            pieces += [piece[at : start - offset], original]
+            at = end - offset
+    return "".join([*pieces, piece[at:]])
+
+
+def weight(ngrams, left, middle, right):
+    """Log probability of ``middle`` and of the characters behind it that it has a say in."""
+    batch = batch_of(ngrams, [left + middle + right])
+    start = batch.starts[0] + len(left)
+    return ngrams.log_probs(batch.ids)[start : start + len(middle) + CONTEXT].sum()
 
 
 def test_unlisted_originals_are_tried_where_the_tagger_suspects_and_at_odd_characters(
@@ -103,7 +211,7 @@ def test_unlisted_originals_are_tried_where_the_tagger_suspects_and_at_odd_chara
 ):
     pairs = {("认识", "意识"): Pair(0.0, family=0), ("提高", "进步"): Pair(0.0)}
     channel = Channel.of_pairs(ngrams, pairs)
-    calm = tags(ngrams, TEXTS) - 8
+    calm = tags(ngrams, TEXTS) + (LEAST_INSIDE + UNTHINKABLE) / 2
     monkeypatch.setattr(features, "ODD", -1e9)
     quiet = find(ngrams, channel, *seen_with(ngrams, TEXTS, calm))
     assert {channel.terms[term] for term in quiet.sites.term} == {"进步"}
@@ -112,6 +220,21 @@ def test_unlisted_originals_are_tried_where_the_tagger_suspects_and_at_odd_chara
     monkeypatch.setattr(features, "ODD", 0.0)
     odd = find(ngrams, channel, *seen_with(ngrams, TEXTS, calm))
     assert {channel.terms[term] for term in odd.sites.term} == {"进步", "意识"}
+    sure = tags(ngrams, TEXTS) + UNTHINKABLE - 1
+    assert not len(find(ngrams, channel, *seen_with(ngrams, TEXTS, sure)).sites.term)
+
+
+@given(st.lists(st.text("提高认识。\n", max_size=5), max_size=6), st.data())
+def test_some_texts_of_a_batch_are_the_batch_of_those_texts(ngrams, texts, data):
+    chosen = [number for number in range(len(texts)) if data.draw(st.booleans())]
+    whole = batch_of(ngrams, texts)
+    some, at = some_of(whole, np.array(chosen, dtype=np.int64))
+    expected = batch_of(ngrams, [texts[number] for number in chosen])
+    for one, other in zip(some, expected, strict=True):
+        assert one.tolist() == other.tolist()
+    assert (whole.ids[at] == some.ids).all()
+    said, anew = ngrams.log_probs(whole.ids)[at], ngrams.log_probs(some.ids)
+    assert np.array_equal(said[CONTEXT:], anew[CONTEXT:]), "of boundaries, too"
 
 
 def test_a_glance_sees_no_more_than_a_reading(ngrams, found):
