@@ -105,7 +105,7 @@ def _flag(flag: Json) -> list[Any]:
     return [
         flag["start"],
         flag["end"],
-        _rounded(flag["probability"]),
+        _rounded(flag["probability"], 6),  # the page compares it: 0.7999 is below 0.8
         flag["kind"],
         flag["detector"],
         cut("" if flag["kind"] == "injection" else flag["suggestion"]),
@@ -114,11 +114,11 @@ def _flag(flag: Json) -> list[Any]:
     ]
 
 
-def _rounded(value: float | None) -> float | None:
+def _rounded(value: float | None, figures: int = 3) -> float | None:
     """Three figures after the point are what a reader can use; a number that is none is null."""
     if value is None or value != value or value in {float("inf"), float("-inf")}:  # noqa: PLR0124
         return None
-    return round(value, 3)
+    return round(value, figures)
 
 
 def cut(value: Any) -> Any:

@@ -102,6 +102,15 @@ def test_documents_to_read_carry_their_flags(tmp_path: Path) -> None:
     assert shown["c3"]["perplexity"] is None
 
 
+def test_what_is_just_below_a_threshold_stays_below_it(tmp_path: Path) -> None:
+    """The page restores from 0.8 on, as `sentences` do."""
+    flags = [flag("a", 0, "逝世", "死", probability=0.79991)]
+    rows = {"documents": [document("a", "逝世人")], "flags": flags}
+    data = report_of(write_tables(tmp_path, [rows]))
+    [shown] = data["documents"][0]["flags"]
+    assert 0.7995 < shown[2] < data["thresholds"]["restore"] == 0.8
+
+
 def test_a_long_text_is_cut_and_says_so(tmp_path: Path) -> None:
     limit = content.reading.SHOWN_CHARS
     text = "好" * (limit + 5)
