@@ -12,8 +12,6 @@ import pipeline
 from pipeline.stages import STAGES
 from tests.conftest import ROOT, contents, write_texts
 
-pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="there is no make")
-
 
 def make(*arguments: object) -> subprocess.CompletedProcess[str]:
     """With the Python of these tests, so that no `.venv` is set up."""

@@ -73,7 +73,6 @@ UNTHINKABLE = -4.0
 pages 0.6% stand below it if a list has them, and none of the others; of what would be tried on
 clean web news, three fifths."""
 
-
 FAINT = -3.0
 """Log odds that a character begins a substitution, by the tagger, below which it is not counted."""
 

@@ -1,5 +1,7 @@
 """The compiled loops beside the Python that they stand for: the same bits."""
 
+import shutil
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +11,9 @@ from pipeline.config import SHIPPED_MODEL
 from pipeline.model import channel, native, ngrams, scorer, sites, static_table, tagger
 from pipeline.model.trees import Trees
 
-pytestmark = pytest.mark.skipif(native.library is None, reason="no C compiler: nothing was built")
+pytestmark = pytest.mark.skipif(
+    native.library is None and not shutil.which("cc"), reason="no C compiler: nothing was built"
+)
 
 SPUN = "这种情势主义害逝世人，严峻违反了初衷。大家都以为，必需进步熟悉。"
 TEXTS = st.lists(
@@ -27,6 +31,11 @@ TEXTS = st.lists(
 @pytest.fixture(scope="module")
 def model():
     return scorer.load(SHIPPED_MODEL)
+
+
+def test_where_there_is_a_compiler_the_library_is_used():
+    """One that does not fit is left alone, and all below would compare Python with itself."""
+    assert native.library is not None
 
 
 def both(call):
